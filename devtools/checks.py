@@ -19,6 +19,7 @@ LOCK = ROOT / "requirements.lock"
 PYPROJECT = ROOT / "pyproject.toml"
 OPENAPI = ROOT / "docs" / "openapi.yaml"
 MADE_FROM = re.compile(r"^# made from: ([0-9a-f]{64})$", re.MULTILINE)
+OLDEST_PYTHON = "3.11"
 PYTHON = sys.executable
 MANAGE = [PYTHON, str(ROOT / "manage.py")]
 
@@ -91,6 +92,8 @@ def stale_lock() -> str:
 def make_lock(arguments: list[str]) -> int:
     """Resolve for every Python and platform at once; name hashes, but no index and no path."""
     command = [str(Path(PYTHON).with_name("uv")), "pip", "compile", "-q", "--universal"]
+    # without it, what older Pythons than this one need would be left out
+    command += ["--python-version", OLDEST_PYTHON]
     command += ["--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header"]
     command += ["--group", "dev", "--group", "embedded", "pyproject.toml", *arguments]
     status = subprocess.run(

@@ -105,8 +105,8 @@ def find_postgres() -> tuple[Path, int]:
         if major >= OLDEST_POSTGRES:
             return folder, major
     raise SystemExit(
-        f"dev.py: no PostgreSQL {OLDEST_POSTGRES} or newer. Either install it (Debian and Ubuntu: apt-get "
-        "install postgresql; macOS: brew install postgresql) or set DATABASE_URL.\n"
+        f"dev.py: no PostgreSQL {OLDEST_POSTGRES} or newer. Either install it (Debian and Ubuntu: "
+        "apt-get install postgresql; macOS: brew install postgresql) or set DATABASE_URL.\n"
         f"The embedded one is there for Linux and macOS on x86-64 and arm64; this is "
         f"{sys.platform} on {platform.machine()}."
     )
@@ -121,8 +121,8 @@ def find_valkey() -> Path:
             subprocess.run([program, "--version"], capture_output=True, timeout=20, check=True)
             return Path(program)
     raise SystemExit(
-        "dev.py: no Valkey or Redis. Either install it (Debian and Ubuntu: apt-get install redis-server; "
-        "macOS: brew install valkey) or set REDIS_URL."
+        "dev.py: no Valkey or Redis. Either install it (Debian and Ubuntu: apt-get install "
+        "redis-server; macOS: brew install valkey) or set REDIS_URL."
     )
 
 
@@ -137,14 +137,15 @@ def readable_copy(program: Path, account: Account | None) -> Path:
     version = importlib.metadata.version(package.name)
     kept = roots_home() / f"{package.name}-{version}-{platform.machine()}"
     if not kept.is_dir():
-        _copy_package(package, kept)
+        _copy_package(package, kept, program)
     return kept / program.relative_to(package.parent)
 
 
-def _copy_package(package: Path, kept: Path) -> None:
+def _copy_package(package: Path, kept: Path, program: Path) -> None:
     fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
     shutil.rmtree(fresh, ignore_errors=True)
-    unneeded = shutil.ignore_patterns("__pycache__", "include", "*.a", "*.py")
+    others = {one.name for one in package.glob("pginstall*") if one not in program.parents}
+    unneeded = shutil.ignore_patterns("__pycache__", "include", "*.a", "*.py", *others)
     for folder in (package, package.with_name(f"{package.name}.libs")):
         if folder.is_dir():
             shutil.copytree(folder, fresh / folder.name, symlinks=True, ignore=unneeded)
