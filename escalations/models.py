@@ -1,0 +1,295 @@
+"""Cases: the question of a runner, the choices, the thread, the decision, the outcome."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from agents.models import Tier
+from governance.base.transitions import check_transition
+
+
+class Status(models.TextChoices):
+    OPEN = "open", "Open"
+    INFO_REQUESTED = "info_requested", "Waiting for the runner's answer"
+    DECIDED = "decided", "Decided"
+    WITHDRAWN = "withdrawn", "Withdrawn by the runner"
+    DISMISSED = "dismissed", "Dismissed: nobody decided"
+
+
+TRANSITIONS: dict[str, set[str]] = {
+    Status.OPEN: {Status.INFO_REQUESTED, Status.DECIDED, Status.WITHDRAWN, Status.DISMISSED},
+    Status.INFO_REQUESTED: {Status.OPEN, Status.DECIDED, Status.WITHDRAWN, Status.DISMISSED},
+    Status.DECIDED: set(),
+    Status.WITHDRAWN: set(),
+    Status.DISMISSED: set(),
+}
+TONES: dict[str, str] = {
+    Status.OPEN: "waiting",
+    Status.INFO_REQUESTED: "info",
+    Status.DECIDED: "good",
+    Status.WITHDRAWN: "neutral",
+    Status.DISMISSED: "neutral",
+}
+UNRESOLVED = (Status.OPEN, Status.INFO_REQUESTED)
+
+
+class EscalationQuerySet(models.QuerySet["Escalation"]):
+    def unresolved(self) -> "EscalationQuerySet":
+        """Cases that wait for people or for the runner's answer."""
+        return self.filter(status__in=UNRESOLVED)
+
+
+class Escalation(models.Model):
+    """A case. ``request`` holds the canonical bytes that people are shown and decide on.
+
+    ``revision`` grows with every change that the runner can see; waiting is for a revision.
+    ``body_sha256`` is of what the runner sent, for the idempotency check.
+    """
+
+    agent = models.ForeignKey("agents.Agent", models.PROTECT, related_name="escalations")
+    version = models.ForeignKey(
+        "agents.AgentVersion", models.PROTECT, related_name="escalations", null=True
+    )
+    runner = models.ForeignKey("people.Runner", models.PROTECT, related_name="escalations")
+    environment = models.CharField(max_length=40)
+    project = models.CharField(max_length=200, blank=True)
+    instance = models.CharField(max_length=200, blank=True)
+    run = models.CharField(max_length=200, blank=True)
+    title = models.CharField(max_length=200)
+    request = models.BinaryField()
+    request_sha256 = models.CharField(max_length=64)
+    source_format = models.CharField(max_length=20)
+    findings = models.JSONField(default=list)
+    risk = models.CharField(max_length=10, choices=Tier.choices)
+    risk_reasons = models.JSONField(default=list)
+    blocking = models.BooleanField(default=True)
+    has_action = models.BooleanField(default=False)
+    wait_until = models.DateTimeField(null=True)
+    idempotency_key = models.CharField(max_length=200)
+    body_sha256 = models.CharField(max_length=64)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.OPEN)
+    revision = models.PositiveIntegerField(default=1)
+    opened_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    settled_reason = models.TextField(blank=True)
+
+    objects = EscalationQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["runner", "idempotency_key"],
+                name="%(app_label)s_%(class)s_one_per_idempotency_key",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["open", "info_requested"], settled_at=None)
+                | Q(status__in=["decided", "withdrawn", "dismissed"], settled_at__isnull=False),
+                name="%(app_label)s_%(class)s_settled_has_a_time",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["-id"],
+                condition=Q(status__in=["open", "info_requested"]),
+                name="escalation_unresolved",
+            ),
+            models.Index(fields=["runner", "-id"], name="escalation_runner"),
+            models.Index(fields=["agent", "-id"], name="escalation_agent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ref} {self.title}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("case", args=[self.pk])
+
+    @property
+    def ref(self) -> str:
+        return f"ESC-{self.pk}"
+
+    @property
+    def subject(self) -> str:
+        return f"escalation:{self.ref}"
+
+    @property
+    def tone(self) -> str:
+        return TONES[self.status]
+
+    @property
+    def is_unresolved(self) -> bool:
+        return self.status in UNRESOLVED
+
+    def move_to(self, status: str) -> None:
+        """Change the status as the table allows, or raise ``InvalidTransition``."""
+        check_transition(TRANSITIONS, what=self.ref, now=self.status, to=status)
+        self.status = status
+
+
+class Option(models.Model):
+    """One of the choices that the runner offered."""
+
+    escalation = models.ForeignKey(Escalation, models.PROTECT, related_name="options")
+    position = models.PositiveSmallIntegerField()
+    key = models.CharField(max_length=80)
+    label = models.CharField(max_length=300)
+    description = models.TextField(blank=True)
+    pros = models.JSONField(default=list)
+    cons = models.JSONField(default=list)
+    consequence = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["position"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["escalation", "key"], name="%(app_label)s_%(class)s_one_per_key"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Message(models.Model):
+    """The thread: what people ask the runner, and what it answers. Never changed."""
+
+    escalation = models.ForeignKey(Escalation, models.PROTECT, related_name="messages")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    runner = models.ForeignKey("people.Runner", models.PROTECT, null=True, related_name="+")
+    text = models.TextField()
+    is_question = models.BooleanField(default=False)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(author__isnull=False, runner=None)
+                | Q(author=None, runner__isnull=False),
+                name="%(app_label)s_%(class)s_one_speaker",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class Verdict(models.TextChoices):
+    APPROVED_OPTION = "approved_option", "Option approved"
+    OTHER_APPROACH = "other_approach", "Another approach"
+    REJECTED = "rejected", "Rejected"
+
+
+VERDICT_TONES: dict[str, str] = {
+    Verdict.APPROVED_OPTION: "good",
+    Verdict.OTHER_APPROACH: "good",
+    Verdict.REJECTED: "bad",
+}
+
+
+OPTION_FITS_VERDICT = Q(verdict="approved_option", option__isnull=False) | ~Q(
+    verdict="approved_option"
+) & Q(option=None)
+
+
+class Ballot(models.Model):
+    """One person's vote on a case, in the fields that the agent reads. Never changed.
+
+    ``request_sha256`` and ``template_version`` say what was shown to the voter, and how.
+    """
+
+    escalation = models.ForeignKey(Escalation, models.PROTECT, related_name="ballots")
+    voter = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="ballots")
+    verdict = models.CharField(max_length=20, choices=Verdict.choices)
+    option = models.ForeignKey(Option, models.PROTECT, null=True, related_name="+")
+    approach = models.TextField(blank=True)
+    constraints = models.JSONField(default=list)
+    context = models.TextField(blank=True)
+    constitutional_notes = models.TextField(blank=True)
+    next_steps = models.JSONField(default=list)
+    reason = models.TextField(blank=True)
+    request_sha256 = models.CharField(max_length=64)
+    template_version = models.CharField(max_length=20)
+    method = models.CharField(max_length=40)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["escalation", "voter"], name="%(app_label)s_%(class)s_one_per_person"
+            ),
+            models.CheckConstraint(
+                condition=OPTION_FITS_VERDICT, name="%(app_label)s_%(class)s_option_fits_verdict"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} by {self.voter_id}"
+
+
+class Decision(models.Model):
+    """The outcome of a case: exactly one, by people, never changed.
+
+    ``ballot`` is the vote that met the policy and carries the answer; ``receipt`` is its signed
+    proof.
+    """
+
+    escalation = models.OneToOneField(Escalation, models.PROTECT, related_name="decision")
+    ballot = models.OneToOneField(Ballot, models.PROTECT, related_name="decision")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="decisions"
+    )
+    at = models.DateTimeField()
+    use_before = models.DateTimeField(null=True)
+    receipt = models.TextField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-id"]
+
+    def __str__(self) -> str:
+        return f"decision of {self.escalation.ref}"
+
+
+class Result(models.TextChoices):
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    UNKNOWN = "unknown", "Unknown"
+
+
+class Outcome(models.Model):
+    """What the runner did with the answer; ``constraints`` says for each whether it was kept.
+
+    A list of ``{constraint, kept: true|false|null, evidence}``. Never changed.
+    """
+
+    escalation = models.OneToOneField(Escalation, models.PROTECT, related_name="outcome")
+    result = models.CharField(max_length=12, choices=Result.choices)
+    summary = models.TextField(blank=True)
+    constraints = models.JSONField(default=list)
+    body_sha256 = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.get_result_display()}: {self.escalation.ref}"
+
+
+class Presence(models.Model):
+    """The last sign of life of the runner that asked. Operational, not part of the case.
+
+    In PostgreSQL, so that a flushed cache makes nobody look gone.
+    """
+
+    escalation = models.OneToOneField(
+        Escalation, models.CASCADE, related_name="presence", primary_key=True
+    )
+    last_seen_at = models.DateTimeField()
+    waiting_since = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.escalation_id} seen {self.last_seen_at}"

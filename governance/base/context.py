@@ -1,0 +1,16 @@
+"""What every template may read."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import timezone
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    """The moment of the request, and whether this is a development installation."""
+    return {
+        "now": timezone.now(),
+        "development": settings.PORTAL_ENV == "development",
+        "mailbox": bool(settings.MAILBOX_PATH),
+    }

@@ -1,0 +1,183 @@
+"""People and machines: users, teams, runners and their keys."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"
+    APPROVER = "approver", "Approver"
+    AUDITOR = "auditor", "Auditor"
+    ADMINISTRATOR = "administrator", "Administrator"
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A person who signs in with this address; lower-cased, since mail ignores case."""
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """An administrator of the installation; four eyes bind this one as well."""
+        return self.create_user(
+            email, password, is_superuser=True, roles=[Role.ADMINISTRATOR], **fields
+        )
+
+    def get_by_natural_key(self, email: str | None) -> "User":
+        return self.get(email=(email or "").strip().lower())
+
+    def with_role(self, role: str) -> models.QuerySet["User"]:
+        """Active people who hold a role, in a stable order."""
+        return self.filter(is_active=True, roles__contains=[role]).order_by("id")
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. The address is the name to sign in with."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120)
+    roles = ArrayField(
+        models.CharField(max_length=20, choices=Role.choices), default=list, blank=True
+    )
+    is_active = models.BooleanField(default=True)
+    date_joined = models.DateTimeField(default=timezone.now)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    objects = UserManager()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(Lower("email"), name="people_user_one_per_address"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def is_staff(self) -> bool:
+        """Everyone with a role may open the admin; what they see there is decided per model."""
+        return self.is_active and (self.is_superuser or bool(self.roles))
+
+    @property
+    def subject(self) -> str:
+        return f"user:{self.pk}"
+
+
+class Team(models.Model):
+    name = models.CharField(max_length=80, unique=True)
+    slug = models.SlugField(max_length=80, unique=True)
+    members = models.ManyToManyField(User, through="Membership", related_name="teams")
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    team = models.ForeignKey(Team, models.CASCADE)
+    user = models.ForeignKey(User, models.CASCADE)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["team", "user"], name="%(app_label)s_%(class)s_one_per_person"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.team}"
+
+
+class Runner(models.Model):
+    """A machine that runs agents: it proposes, asks and reports, and never approves.
+
+    ``agents`` holds the slugs it may act for; empty means none.
+    """
+
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=80, unique=True)
+    owner = models.ForeignKey(User, models.PROTECT, related_name="runners")
+    agents = ArrayField(models.SlugField(max_length=120), default=list, blank=True)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    is_authenticated = True
+    is_anonymous = False
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def subject(self) -> str:
+        return f"runner:{self.pk}"
+
+    def may_act_for(self, agent: str) -> bool:
+        """Whether this runner may ask and report as the agent with this slug."""
+        return self.is_active and (agent in self.agents or "*" in self.agents)
+
+
+class Scope(models.TextChoices):
+    READ = "read", "Read definitions, constitution and its own cases"
+    PROPOSE = "propose", "Propose versions"
+    ESCALATE = "escalate", "Escalate, wait, answer, spend and report"
+
+
+class RunnerKeyQuerySet(models.QuerySet["RunnerKey"]):
+    def usable(self, *, at: datetime) -> "RunnerKeyQuerySet":
+        """Keys that open something at this moment."""
+        return self.filter(
+            revoked_at=None,
+            expires_at__gt=at,
+            runner__is_active=True,
+            runner__owner__is_active=True,
+        )
+
+
+class RunnerKey(models.Model):
+    """A runner's credential. Only its SHA-256 is stored; the prefix names it to people."""
+
+    runner = models.ForeignKey(Runner, models.CASCADE, related_name="keys")
+    prefix = models.CharField(max_length=16, unique=True)
+    digest = models.CharField(max_length=64)
+    scopes = ArrayField(models.CharField(max_length=20, choices=Scope.choices), default=list)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RunnerKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(revoked_at=None, revoked_by=None)
+                | models.Q(revoked_at__isnull=False, revoked_by__isnull=False),
+                name="%(app_label)s_%(class)s_revoked_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"
+
+    def is_usable(self, *, at: datetime) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and at < self.expires_at
