@@ -81,7 +81,7 @@ def testing(addresses: dict[str, str], home: Path) -> dict[str, str]:
 def production_like() -> dict[str, str]:
     """A sound production environment, made for `check --deploy`; nothing connects with it."""
     return {
-        **os.environ,
+        **{key: value for key, value in os.environ.items() if key != "MAILBOX_PATH"},
         **new_secrets(),
         "PORTAL_ENV": "production",
         "PORTAL_URL": "https://portal.example.org",

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from devtools.places import ROOT
@@ -48,8 +48,9 @@ class Group:
         self.readers.append(reader)
 
     def _pass_on(self, name: str, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout or ():
-            self.show(name, line.rstrip("\n"))
+        with process.stdout or nullcontext(()) as lines:
+            for line in lines:
+                self.show(name, line.rstrip("\n"))
 
     def dead(self) -> tuple[str, int] | None:
         states = ((name, process.poll()) for name, process in self.processes.items())
