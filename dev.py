@@ -112,11 +112,11 @@ def no_interpreter() -> NoReturn:
 
 def find_uv() -> Optional[str]:
     home = Path.home()
-    known = [VENV / "bin/uv", shutil.which("uv"), home / ".local/bin/uv", home / ".cargo/bin/uv"]
-    for path in filter(None, known):
-        answer = re.match(r"uv (\d+)\.(\d+)", output_of(str(path), "--version") or "")
+    places = [VENV / "bin/uv", home / ".local/bin/uv", home / ".cargo/bin/uv"]
+    for path in [str(places[0]), shutil.which("uv") or "uv", *map(str, places[1:])]:
+        answer = re.match(r"uv (\d+)\.(\d+)", output_of(path, "--version") or "")
         if answer and tuple(map(int, answer.groups())) >= OLDEST_UV:
-            return str(path)
+            return path
     return None
 
 

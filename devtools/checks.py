@@ -34,7 +34,7 @@ def steps(env: dict[str, str], folder: Path) -> Iterator[Step]:
     yield Step("lint", [PYTHON, "-m", "ruff", "check", "."], env)
     yield Step("format", [PYTHON, "-m", "ruff", "format", "--check", "."], env)
     yield Step("types", [PYTHON, "-m", "mypy"], env)
-    yield Step("layers", [str(Path(PYTHON).with_name("lint-imports")), "--no-timings"], env)
+    yield Step("layers", [str(Path(PYTHON).with_name("lint-imports"))], env)
     yield Step("migrations", [*MANAGE, "makemigrations", "--check", "--dry-run"], env)
     schema = ["spectacular", "--validate", "--fail-on-warn", "--file", str(folder / OPENAPI.name)]
     yield Step("API schema", [*MANAGE, *schema], env)

