@@ -189,7 +189,8 @@ def install_uv(python: Interpreter) -> None:
 def pip_settings() -> Dict[str, str]:
     """pip's configured index and certificates: uv does not read pip's files."""
     config = configparser.RawConfigParser(strict=False)
-    files = ["/etc/pip.conf", Path.home() / ".pip/pip.conf", Path.home() / ".config/pip/pip.conf"]
+    home = str(Path.home())
+    files = ["/etc/pip.conf", home + "/.pip/pip.conf", home + "/.config/pip/pip.conf"]
     with contextlib.suppress(configparser.Error):
         config.read([*files, os.environ.get("PIP_CONFIG_FILE", os.devnull)])
     found = {
