@@ -1,0 +1,194 @@
+"""From a parsed definition to rows: one immutable version and its parts."""
+
+import math
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.utils.text import slugify
+
+from agents.contract import ParsedDefinition
+from agents.models import (
+    Agent,
+    AgentVersion,
+    Coordination,
+    Part,
+    PrincipleClaim,
+    QualityStandard,
+    Rule,
+    Trigger,
+    WorkflowStep,
+)
+from governance.base.canonical import sha256_hex
+from governance.base.errors import InvalidInput, TooLarge
+from governance.base.keys import slug
+from governance.people.models import Runner, User
+
+MAX_BYTES = 1024 * 1024
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_LARGEST = Decimal(10) ** 12
+_SMALL = 32767
+_OWN_COLUMNS = ("findings", "frontmatter")
+
+
+def check_size(raw: bytes) -> None:
+    """Refuse nothing at all, and more than a definition can sensibly be."""
+    if not raw.strip():
+        raise InvalidInput("The file is empty.", code="empty")
+    if len(raw) > MAX_BYTES:
+        raise TooLarge("A definition may be at most 1 MB.", limit=MAX_BYTES)
+
+
+def slug_of(parsed: ParsedDefinition, filename: str) -> str:
+    """The agent's slug: from the name the file declares, else from the file's own name."""
+    name = parsed.name or PurePosixPath(filename.replace("\\", "/")).stem or parsed.title
+    if not re.search(r"\w", name):
+        raise InvalidInput(
+            "The file names no agent: give it a name in its frontmatter.", code="no_name"
+        )
+    return slugify(name)[:120].strip("-_") or slug(name, limit=120)
+
+
+def storable(value: Any) -> Any:
+    """A JSON value as PostgreSQL can hold it: no NUL, no half characters, no NaN."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {storable(str(key)): storable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def write_version(
+    *,
+    agent: Agent,
+    sequence: int,
+    raw: bytes,
+    filename: str,
+    parsed: ParsedDefinition,
+    by: User | Runner,
+    at: datetime,
+) -> AgentVersion:
+    """Write one version with all its parts, in the caller's transaction."""
+    whole = storable(parsed.as_dict())
+    text = storable(parsed.text)
+    version = AgentVersion.objects.create(
+        agent=agent,
+        sequence=sequence,
+        filename=storable(filename)[-300:],
+        raw=raw,
+        sha256=sha256_hex(raw),
+        text=text,
+        text_sha256=sha256_hex(text.encode()),
+        encoding=parsed.encoding[:20],
+        repaired=parsed.repaired,
+        frontmatter=whole["frontmatter"],
+        description=whole["description"],
+        declared_version=whole["version"][:80],
+        model=whole["model"][:120],
+        tools=None if parsed.tools is None else [tool[:200] for tool in whole["tools"]],
+        contract={key: part for key, part in whole.items() if key not in _OWN_COLUMNS},
+        findings=whole["findings"],
+        author=by if isinstance(by, User) else None,
+        proposed_by=by if isinstance(by, Runner) else None,
+        created_at=at,
+    )
+    _write_parts(version, parsed)
+    return version
+
+
+def _write_parts(version: AgentVersion, parsed: ParsedDefinition) -> None:
+    parts: tuple[tuple[type[Part], Iterable[Part]], ...] = (
+        (Rule, _rules(version, parsed)),
+        (Trigger, _triggers(version, parsed)),
+        (PrincipleClaim, _principles(version, parsed)),
+        (WorkflowStep, _workflow(version, parsed)),
+        (Coordination, _coordinations(version, parsed)),
+        (QualityStandard, _standards(version, parsed)),
+    )
+    for model, rows in parts:
+        model._default_manager.bulk_create(rows)
+
+
+def _common(version: AgentVersion, position: int, item: Any, text: str) -> dict[str, Any]:
+    return {
+        "version": version,
+        "position": min(position, _SMALL),
+        "key": item.key[:160],
+        "text": storable(text),
+        "line": item.line,
+    }
+
+
+def _rules(version: AgentVersion, parsed: ParsedDefinition) -> list[Part]:
+    return [
+        Rule(modality=rule.modality.value, **_common(version, at, rule, rule.text))
+        for at, rule in enumerate(parsed.rules)
+    ]
+
+
+def _triggers(version: AgentVersion, parsed: ParsedDefinition) -> list[Part]:
+    return [
+        Trigger(
+            kind=trigger.kind.value,
+            title=storable(trigger.title)[:300],
+            **_common(version, at, trigger, trigger.text),
+        )
+        for at, trigger in enumerate(parsed.triggers)
+    ]
+
+
+def _principles(version: AgentVersion, parsed: ParsedDefinition) -> list[Part]:
+    return [
+        PrincipleClaim(
+            name=storable(claim.name)[:200], **_common(version, at, claim, claim.meaning)
+        )
+        for at, claim in enumerate(parsed.principles)
+    ]
+
+
+def _workflow(version: AgentVersion, parsed: ParsedDefinition) -> list[Part]:
+    return [
+        WorkflowStep(
+            number=max(0, min(step.number, _SMALL)),
+            title=storable(step.title)[:300],
+            **_common(version, at, step, step.text),
+        )
+        for at, step in enumerate(parsed.workflow)
+    ]
+
+
+def _coordinations(version: AgentVersion, parsed: ParsedDefinition) -> list[Part]:
+    return [
+        Coordination(
+            peer=storable(edge.peer)[:200],
+            peer_kind=edge.peer_kind.value,
+            **_common(version, at, edge, edge.text),
+        )
+        for at, edge in enumerate(parsed.coordination)
+    ]
+
+
+def _standards(version: AgentVersion, parsed: ParsedDefinition) -> list[Part]:
+    return [
+        QualityStandard(
+            comparator=bar.comparator[:4],
+            value=_number(bar.value),
+            unit=bar.unit[:20],
+            **_common(version, at, bar, bar.text),
+        )
+        for at, bar in enumerate(parsed.quality)
+    ]
+
+
+def _number(value: int | float | None) -> Decimal | None:
+    if value is None or not math.isfinite(value):
+        return None
+    number = round(Decimal(str(value)), 4)
+    return number if abs(number) < _LARGEST else None

@@ -1,0 +1,59 @@
+"""Who sees which agents, and what a person may do with a version, with the sentence why not."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from agents.models import Agent
+from governance.base.errors import NotPermitted, NotThere, Refusal
+from governance.people.models import Runner, User
+from governance.people.permissions import Permission, check, has
+
+
+def agents_for(principal: Any) -> QuerySet[Agent]:
+    """All agents for people who may see things; for a runner those it may act for."""
+    if isinstance(principal, Runner):
+        if not principal.is_active:
+            return Agent.objects.none()
+        return Agent.objects.all() if "*" in principal.agents else _named(principal.agents)
+    return Agent.objects.all() if has(principal, Permission.VIEW) else Agent.objects.none()
+
+
+def _named(slugs: list[str]) -> QuerySet[Agent]:
+    return Agent.objects.filter(slug__in=slugs)
+
+
+def agent_for(principal: Any, slug: str) -> Agent:
+    """One agent, or :class:`NotThere` for strangers as for agents that do not exist."""
+    agent = agents_for(principal).select_related("family", "owner").filter(slug=slug).first()
+    if agent is None:
+        raise no_such_agent(slug)
+    return agent
+
+
+def no_such_agent(slug: str) -> NotThere:
+    return NotThere(f"There is no agent {slug[:120]} for you.", code="unknown_agent")
+
+
+def check_may_propose(principal: Any, slug: str) -> None:
+    """People who propose may for every agent; a runner for the agents it may act for."""
+    if isinstance(principal, Runner):
+        if not principal.may_act_for(slug):
+            raise NotPermitted(f"This runner may not act for {slug}.", code="other_agent")
+        return
+    check(principal, Permission.PROPOSE)
+
+
+def check_person(principal: Any, act: str) -> None:
+    """Refuse a runner with a sentence of its own; no role would help it."""
+    if not isinstance(principal, User):
+        raise NotPermitted(f"Only people {act}; a runner never does.", code="people_only")
+
+
+def why_not(principal: Any, permission: Permission) -> str:
+    """The sentence for a disabled button; empty where the person may."""
+    try:
+        check(principal, permission)
+    except Refusal as refusal:
+        return refusal.sentence
+    return ""

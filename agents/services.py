@@ -1,0 +1,348 @@
+"""Import, submit, vote, release, suspend: everything that changes agents and their versions."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils.text import slugify
+
+from agents.contract import ParsedDefinition
+from agents.importing import check_size, slug_of, storable, write_version
+from agents.models import Agent, AgentVersion, Environment, Family, Release, Suspension
+from agents.parsing import parse_definition
+from agents.permissions import check_may_propose, check_person, no_such_agent
+from agents.standing import (
+    active_suspension,
+    check_releasable,
+    check_submittable,
+    latest_review,
+    law_sha256,
+)
+from governance.asking.models import AskKind
+from governance.audit.services import append
+from governance.base.canonical import sha256_hex
+from governance.base.errors import Conflict, InvalidInput, NotThere
+from governance.people.models import Runner, User
+from governance.people.permissions import Permission, check
+from governance.people.services import actor_of
+from governance.review.models import Review
+from governance.review.services import cast_vote, open_review, withdraw_review
+
+LONGEST_REASON = 4000
+
+
+@transaction.atomic
+def import_definition(
+    *,
+    raw: bytes,
+    filename: str,
+    family: str,
+    by: User | Runner,
+    at: datetime,
+    owner: User | None = None,
+    slug: str = "",
+) -> tuple[AgentVersion, bool]:
+    """Keep a definition as it came, with everything read from it, as the agent's next version.
+
+    The same bytes as the newest version change nothing. ``slug`` is the agent the caller means;
+    the file must then name the same. Of a new agent the importer (or ``owner``) is the owner.
+    """
+    check_size(raw)
+    parsed = parse_definition(raw, filename=filename)
+    named = slug_of(parsed, filename)
+    if slug and slug != named:
+        raise InvalidInput(f"The file names itself {named}, not {slug}.", code="other_name")
+    check_may_propose(by, named)
+    agent = _agent(named, parsed, family=family, by=by, owner=owner, at=at)
+    newest = agent.versions.order_by("-sequence").only("id", "sha256").first()
+    if newest and newest.sha256 == sha256_hex(raw):
+        return _version(newest.pk), False
+    version = write_version(
+        agent=agent,
+        sequence=_next_sequence(agent),
+        raw=raw,
+        filename=filename,
+        parsed=parsed,
+        by=by,
+        at=at,
+    )
+    append(
+        stream=agent.subject,
+        kind="agent_version.imported",
+        by=actor_of(by),
+        at=at,
+        subject=version.subject,
+        data={
+            "version": version.pk,
+            "sequence": version.sequence,
+            "sha256": version.sha256,
+            "repaired": version.repaired,
+            "findings": len(version.findings),
+        },
+    )
+    return version, True
+
+
+def _agent(
+    slug: str,
+    parsed: ParsedDefinition,
+    *,
+    family: str,
+    by: User | Runner,
+    owner: User | None,
+    at: datetime,
+) -> Agent:
+    """The agent with this slug under a lock, made now if this is its first version."""
+    agent = Agent.objects.filter(slug=slug).select_related("family").first()
+    if agent is None:
+        agent = _create_agent(slug, parsed, family=family, by=by, owner=owner, at=at)
+    elif family and slugify(family) != agent.family.slug:
+        raise Conflict(
+            f"{slug} is an agent of the family {agent.family}.", code="other_family", slug=slug
+        )
+    return _locked_agent(agent.slug)
+
+
+def _create_agent(
+    slug: str,
+    parsed: ParsedDefinition,
+    *,
+    family: str,
+    by: User | Runner,
+    owner: User | None,
+    at: datetime,
+) -> Agent:
+    agent, created = Agent.objects.get_or_create(
+        slug=slug,
+        defaults={
+            "family": _family(family),
+            "name": storable(parsed.name or slug)[:200],
+            "owner": owner or (by.owner if isinstance(by, Runner) else by),
+            "created_at": at,
+        },
+    )
+    if created:
+        append(
+            stream=agent.subject,
+            kind="agent.created",
+            by=actor_of(by),
+            at=at,
+            data={
+                "slug": slug,
+                "family": agent.family.slug,
+                "owner": agent.owner.subject,
+                "tier": agent.tier,
+            },
+        )
+    return agent
+
+
+def _family(name: str) -> Family:
+    slug = slugify(name)[:80].strip("-_")
+    if not slug:
+        raise InvalidInput("A new agent needs a family: name one.", code="no_family")
+    family, _ = Family.objects.get_or_create(slug=slug, defaults={"name": name.strip()[:120]})
+    return family
+
+
+def _locked_agent(slug: str) -> Agent:
+    agent = Agent.objects.select_for_update().filter(slug=slug).first()
+    if agent is None:
+        raise no_such_agent(slug)
+    return agent
+
+
+def _next_sequence(agent: Agent) -> int:
+    highest: int = agent.versions.aggregate(highest=Max("sequence"))["highest"] or 0
+    return highest + 1
+
+
+def _version(version_id: int) -> AgentVersion:
+    found = AgentVersion.objects.select_related("agent", "author", "proposed_by")
+    version = found.filter(pk=version_id).first()
+    if version is None:
+        raise NotThere("There is no such version.", code="unknown_version")
+    return version
+
+
+def _locked_version(version_id: int) -> AgentVersion:
+    """A version under its agent's lock: versions themselves never change."""
+    version = _version(version_id)
+    _locked_agent(version.agent.slug)
+    return version
+
+
+@transaction.atomic
+def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
+    """Ask people for their approval of a draft, under the constitution now in force.
+
+    A review that is open under an older constitution is withdrawn and opened anew.
+    """
+    check_person(by, "submit versions")
+    check(by, Permission.PROPOSE)
+    version = _locked_version(version_id)
+    law = law_sha256()
+    check_submittable(version, law=law)
+    current = latest_review(version)
+    if current and current.status == "in_review":
+        withdraw_review(review_id=current.pk, by=actor_of(by), at=at)
+    review = open_review(
+        kind=AskKind.REVIEW,
+        subject=version.subject,
+        title=f"{version.agent.name}, version {version.sequence}"[:200],
+        path=version.get_absolute_url(),
+        version_sha256=version.sha256,
+        constitution_sha256=law,
+        excluded=excluded_from(version),
+        by=actor_of(by),
+        at=at,
+    )
+    append(
+        stream=version.agent.subject,
+        kind="agent_version.submitted",
+        by=actor_of(by),
+        at=at,
+        subject=version.subject,
+        data={"version": version.pk, "sequence": version.sequence, "review": review.pk},
+    )
+    return review
+
+
+def excluded_from(version: AgentVersion) -> set[int]:
+    """The people who wrote the version, or own the machine that did: they cannot approve it."""
+    excluded = set()
+    if version.author_id:
+        excluded.add(version.author_id)
+    if version.proposed_by:
+        excluded.add(version.proposed_by.owner_id)
+    return excluded
+
+
+@transaction.atomic
+def vote(
+    *,
+    version_id: int,
+    by: User,
+    verdict: str,
+    comment: str,
+    seen_sha256: str,
+    method: str,
+    at: datetime,
+) -> Review:
+    """One person's vote on the newest review of a version; enough approvals approve it."""
+    check_person(by, "vote on versions")
+    version = _locked_version(version_id)
+    review = latest_review(version)
+    if review is None:
+        raise Conflict("This version is a draft: submit it first.", code="draft")
+    if review.status == "in_review" and review.constitution_sha256 != law_sha256():
+        raise Conflict(
+            "The constitution changed since this review was opened. Submit the version again.",
+            code="constitution_changed",
+        )
+    return cast_vote(
+        review_id=review.pk,
+        by=by,
+        verdict=verdict,
+        comment=comment,
+        seen_sha256=seen_sha256,
+        method=method,
+        at=at,
+    )
+
+
+@transaction.atomic
+def release(*, version_id: int, environment: str, by: User, at: datetime) -> Release:
+    """Point an environment at an approved version; what is released there already stays."""
+    check_person(by, "release versions")
+    check(by, Permission.RELEASE)
+    version = _locked_version(version_id)
+    target = Environment.objects.filter(slug=environment).first()
+    if target is None:
+        raise NotThere(f"There is no environment {environment[:40]}.", code="unknown_environment")
+    review = check_releasable(version, law=law_sha256())
+    current = Release.objects.filter(agent=version.agent, environment=target).first()
+    if current and current.version_id == version.pk and current.review_id == review.pk:
+        return current
+    made = Release.objects.create(
+        agent=version.agent,
+        environment=target,
+        version=version,
+        review=review,
+        released_by=by,
+        at=at,
+    )
+    append(
+        stream=version.agent.subject,
+        kind="agent.released",
+        by=actor_of(by),
+        at=at,
+        subject=version.subject,
+        data={
+            "release": made.pk,
+            "environment": environment,
+            "version": version.pk,
+            "sequence": version.sequence,
+            "sha256": version.sha256,
+            "review": review.pk,
+            "constitution_sha256": review.constitution_sha256,
+        },
+    )
+    return made
+
+
+@transaction.atomic
+def suspend(
+    *, slug: str, reason: str, by: User, at: datetime, sequence: int | None = None
+) -> Suspension:
+    """Serve nothing of an agent, or of one version of it, from the next resolve on."""
+    check_person(by, "suspend agents")
+    check(by, Permission.SUSPEND)
+    why = storable(reason).strip()[:LONGEST_REASON]
+    if not why:
+        raise InvalidInput("Say why: runners and people will read the reason.", code="no_reason")
+    agent = _locked_agent(slug)
+    version = _numbered(agent, sequence) if sequence is not None else None
+    if active_suspension(agent, version=version):
+        raise Conflict(f"{version or agent} is suspended already.", code="suspended")
+    suspension = Suspension.objects.create(
+        agent=agent, version=version, reason=why, at=at, suspended_by=by
+    )
+    append(
+        stream=agent.subject,
+        kind="agent.suspended",
+        by=actor_of(by),
+        at=at,
+        data={"suspension": suspension.pk, "sequence": sequence},
+    )
+    return suspension
+
+
+def _numbered(agent: Agent, sequence: int) -> AgentVersion:
+    version = agent.versions.filter(sequence=sequence).defer("raw", "text").first()
+    if version is None:
+        raise NotThere(f"{agent} has no version {sequence}.", code="unknown_version")
+    return version
+
+
+@transaction.atomic
+def lift(*, suspension_id: int, by: User, at: datetime) -> Suspension:
+    """End a suspension; lifting it again changes nothing."""
+    check_person(by, "lift suspensions")
+    check(by, Permission.SUSPEND)
+    found = Suspension.objects.select_related("agent").filter(pk=suspension_id).first()
+    if found is None:
+        raise NotThere("There is no such suspension.", code="unknown_suspension")
+    _locked_agent(found.agent.slug)
+    suspension = Suspension.objects.select_for_update().get(pk=suspension_id)
+    if suspension.lifted_at is None:
+        suspension.lifted_at, suspension.lifted_by = at, by
+        suspension.save(update_fields=["lifted_at", "lifted_by"])
+        append(
+            stream=found.agent.subject,
+            kind="agent.suspension_lifted",
+            by=actor_of(by),
+            at=at,
+            data={"suspension": suspension.pk},
+        )
+    return suspension
