@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from governance.asking.models import AskKind
 from governance.base.transitions import check_transition
 
 
@@ -43,6 +44,7 @@ class Review(models.Model):
     a draft; an edited text is another version with a review of its own.
     """
 
+    kind = models.CharField(max_length=20, choices=AskKind.choices, default=AskKind.REVIEW)
     subject = models.CharField(max_length=160)
     title = models.CharField(max_length=200)
     path = models.CharField(max_length=300)

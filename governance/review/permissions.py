@@ -1,0 +1,55 @@
+"""Who may vote, and who may take a review back: the sentences that people read."""
+
+from typing import Any
+
+from governance.asking.models import AskKind
+from governance.base.errors import NotPermitted, Refusal
+from governance.people.models import User
+from governance.people.permissions import Permission, check
+from governance.people.services import actor_of
+from governance.review.models import Review, ReviewStatus, Vote
+
+NEEDED: dict[str, Permission] = {
+    AskKind.REVIEW: Permission.REVIEW,
+    AskKind.AMENDMENT: Permission.RATIFY,
+}
+FOUR_EYES = "You wrote or submitted this text, so somebody else has to vote on it."
+NOT_YOURS = "Only somebody who wrote or submitted this text may take its review back."
+
+
+def check_can_vote(user: Any, review: Review) -> None:
+    """Raise unless this is a person with the right to vote who did not write the text.
+
+    A runner holds no permission, and being a superuser adds none.
+    """
+    check(user, NEEDED[review.kind])
+    if user.pk in review.excluded:
+        raise NotPermitted(FOUR_EYES, code="four_eyes")
+
+
+def refusal_to_vote(user: Any, review: Review, votes: list[Vote]) -> str:
+    """The sentence on the disabled vote button; empty where this person may vote."""
+    if review.status != ReviewStatus.IN_REVIEW:
+        return f"This review is closed: {review.get_status_display().lower()}."
+    try:
+        check_can_vote(user, review)
+    except Refusal as refusal:
+        return refusal.sentence
+    if any(vote.voter_id == user.pk for vote in votes):
+        return "You have voted. A vote is never changed."
+    return ""
+
+
+def can_withdraw(user: Any, review: Review) -> bool:
+    """Whether this person wrote or submitted what is under review."""
+    is_theirs = isinstance(user, User) and (
+        user.pk in review.excluded or str(actor_of(user)) == review.opened_by
+    )
+    return is_theirs and review.status == ReviewStatus.IN_REVIEW
+
+
+def check_can_withdraw(user: Any, review: Review) -> None:
+    """Raise unless this person wrote or submitted it and may still propose versions."""
+    check(user, Permission.PROPOSE)
+    if user.pk not in review.excluded and str(actor_of(user)) != review.opened_by:
+        raise NotPermitted(NOT_YOURS)

@@ -1,0 +1,281 @@
+"""Open a review, vote on it, take it back; what it still needs.
+
+The app that owns the version calls ``cast_vote`` and acts on the result in the same
+transaction: only so does an approval release or ratify something.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from governance.asking.models import Ask, AskKind, Policy
+from governance.asking.services import close_ask, open_ask, record_sighting
+from governance.audit.actors import Actor
+from governance.audit.services import append
+from governance.base.canonical import sha256_hex
+from governance.base.errors import Conflict, InvalidInput, NotThere
+from governance.people.models import User
+from governance.people.permissions import Permission, check
+from governance.people.services import actor_of
+from governance.review.models import Review, ReviewStatus, Verdict, Vote
+from governance.review.permissions import (
+    can_withdraw,
+    check_can_vote,
+    check_can_withdraw,
+    refusal_to_vote,
+)
+
+MAX_COMMENT = 5_000
+
+
+def subject_of(review_id: int) -> str:
+    """The subject of a review's ask, and the name of its stream in the history."""
+    return f"review:{review_id}"
+
+
+@transaction.atomic
+def open_review(
+    *,
+    kind: AskKind,
+    subject: str,
+    title: str,
+    path: str,
+    version_sha256: str,
+    constitution_sha256: str,
+    excluded: Collection[int],
+    by: Actor,
+    at: datetime,
+    policy: Policy | None = None,
+) -> Review:
+    """Put a version before the people who may approve it, and see that they are asked.
+
+    ``excluded`` are those who wrote or submitted it: none of them may vote.
+    """
+    if Review.objects.filter(subject=subject, status=ReviewStatus.IN_REVIEW).exists():
+        raise Conflict(f"{title} is in review already.", code="in_review")
+    policy = policy or Policy.objects.get(kind=kind, is_default=True)
+    review = Review.objects.create(
+        kind=kind,
+        subject=subject,
+        title=title[:200],
+        path=path,
+        version_sha256=version_sha256,
+        constitution_sha256=constitution_sha256,
+        policy_name=policy.name,
+        required_votes=policy.required_votes,
+        excluded=sorted(excluded),
+        opened_at=at,
+        opened_by=str(by),
+    )
+    open_ask(
+        kind=kind,
+        subject=subject_of(review.pk),
+        title=review.title,
+        path=path,
+        fingerprint=version_sha256,
+        policy=policy,
+        excluded=review.excluded,
+        by=by,
+        at=at,
+    )
+    _record(
+        review,
+        "review.opened",
+        by,
+        at,
+        version_sha256=version_sha256,
+        constitution_sha256=constitution_sha256,
+        policy=policy.slug,
+        required_votes=policy.required_votes,
+        excluded=review.excluded,
+    )
+    return review
+
+
+@transaction.atomic
+def cast_vote(
+    *,
+    review_id: int,
+    by: User,
+    verdict: str,
+    comment: str,
+    seen_sha256: str,
+    method: str,
+    at: datetime,
+) -> Review:
+    """One person's vote; closes the review where it decides it.
+
+    The same vote again returns the review as it stands. Raises ``NotPermitted`` for authors
+    and for people without the right, ``Conflict`` for another vote of the same person, for a
+    closed review and where the voter saw another text than the one under review.
+    """
+    review = _locked(review_id)
+    check_can_vote(by, review)
+    comment = comment.strip()
+    if _said_before(review, by, verdict, comment):
+        return review
+    _check_vote(review, verdict, comment, seen_sha256)
+    _write_vote(review, by, verdict, comment, method, at)
+    _close_if_decided(review, verdict, actor_of(by), at)
+    return review
+
+
+def _locked(review_id: int) -> Review:
+    review = Review.objects.select_for_update().filter(pk=review_id).first()
+    if review is None:
+        raise NotThere("There is no such review.")
+    return review
+
+
+def _said_before(review: Review, by: User, verdict: str, comment: str) -> bool:
+    vote = review.votes.filter(voter=by).first()
+    if vote is not None and (vote.verdict, vote.comment) != (verdict, comment):
+        raise Conflict("You have voted already. A vote is never changed.", code="voted")
+    return vote is not None
+
+
+def _check_vote(review: Review, verdict: str, comment: str, seen_sha256: str) -> None:
+    if verdict not in Verdict.values:
+        raise InvalidInput("Choose to approve, to request changes or to reject.")
+    if verdict != Verdict.APPROVE and not comment:
+        raise InvalidInput("Say in the comment what is wrong, so that it can be put right.")
+    if len(comment) > MAX_COMMENT:
+        raise InvalidInput(f"A comment has at most {MAX_COMMENT:,} characters.")
+    if review.status != ReviewStatus.IN_REVIEW:
+        raise Conflict(
+            f"This review is closed: {review.get_status_display().lower()}.", code="closed"
+        )
+    if seen_sha256 != review.version_sha256:
+        raise Conflict(
+            "This is not the text you saw: it changed since you opened it. Read it again.",
+            code="changed_since_seen",
+        )
+
+
+def _write_vote(
+    review: Review, by: User, verdict: str, comment: str, method: str, at: datetime
+) -> None:
+    vote = Vote.objects.create(
+        review=review,
+        voter=by,
+        verdict=verdict,
+        comment=comment,
+        version_sha256=review.version_sha256,
+        constitution_sha256=review.constitution_sha256,
+        method=method,
+        at=at,
+    )
+    _record(
+        review,
+        "review.voted",
+        actor_of(by),
+        at,
+        vote=vote.pk,
+        verdict=verdict,
+        comment_sha256=sha256_hex(comment.encode()),
+        version_sha256=review.version_sha256,
+        constitution_sha256=review.constitution_sha256,
+        method=method,
+    )
+    _saw(review, by, at)
+
+
+def _close_if_decided(review: Review, verdict: str, by: Actor, at: datetime) -> None:
+    """One rejection or request for changes ends a review; approval takes the policy's number."""
+    if verdict == Verdict.REJECT:
+        _close(review, ReviewStatus.REJECTED, by, at)
+    elif verdict == Verdict.REQUEST_CHANGES:
+        _close(review, ReviewStatus.CHANGES_REQUESTED, by, at)
+    elif review.votes.filter(verdict=Verdict.APPROVE).count() >= review.required_votes:
+        _close(review, ReviewStatus.APPROVED, by, at)
+
+
+def _close(review: Review, status: ReviewStatus, by: Actor, at: datetime) -> None:
+    review.move_to(status)
+    review.closed_at = at
+    review.save(update_fields=["status", "closed_at"])
+    close_ask(subject=subject_of(review.pk), because=status.value, by=by, at=at)
+    _record(review, f"review.{status.value}", by, at, version_sha256=review.version_sha256)
+
+
+@transaction.atomic
+def withdraw_review(*, review_id: int, by: Actor, at: datetime) -> Review:
+    """End a review undecided; again changes nothing. The caller has checked who may."""
+    review = _locked(review_id)
+    if review.status != ReviewStatus.WITHDRAWN:
+        _close(review, ReviewStatus.WITHDRAWN, by, at)
+    return review
+
+
+@transaction.atomic
+def take_back(*, review_id: int, by: User, at: datetime) -> Review:
+    """Withdraw what one wrote or submitted oneself, before it is decided."""
+    check_can_withdraw(by, _locked(review_id))
+    return withdraw_review(review_id=review_id, by=actor_of(by), at=at)
+
+
+@transaction.atomic
+def see_review(*, review_id: int, by: User, at: datetime) -> None:
+    """Note that a person looked at what is under review; once it is closed, nothing."""
+    check(by, Permission.VIEW)
+    review = Review.objects.filter(pk=review_id).first()
+    if review is None:
+        raise NotThere("There is no such review.")
+    _saw(review, by, at)
+
+
+def _saw(review: Review, by: User, at: datetime) -> None:
+    ask = Ask.objects.open().filter(subject=subject_of(review.pk)).first()
+    if ask is not None:
+        record_sighting(ask_id=ask.pk, user=by, at=at)
+
+
+def _record(review: Review, kind: str, by: Actor, at: datetime, **data: Any) -> None:
+    stream = subject_of(review.pk)
+    append(stream=stream, kind=kind, by=by, at=at, data={"about": review.subject, **data})
+
+
+def may_vote(user: Any, review: Review) -> tuple[bool, str]:
+    """Whether this person may vote now, and the sentence that says why not."""
+    sentence = refusal_to_vote(user, review, list(review.votes.all()))
+    return not sentence, sentence
+
+
+def latest_review(subject: str) -> Review | None:
+    """The newest review of a version, open or closed."""
+    return Review.objects.filter(subject=subject).order_by("-id").first()
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A review as pages show it to one person: votes with names, and what is still needed."""
+
+    review: Review
+    votes: list[Vote]
+    approvals: int
+    may_vote: bool
+    refusal: str
+    may_withdraw: bool
+
+    @property
+    def needed(self) -> str:
+        """``1 of 2 votes``."""
+        noun = "vote" if self.review.required_votes == 1 else "votes"
+        return f"{self.approvals} of {self.review.required_votes} {noun}"
+
+
+def panel_for(user: Any, review: Review) -> Panel:
+    """Everything the review panel shows, in one query."""
+    votes = list(review.votes.select_related("voter"))
+    sentence = refusal_to_vote(user, review, votes)
+    return Panel(
+        review=review,
+        votes=votes,
+        approvals=sum(vote.verdict == Verdict.APPROVE for vote in votes),
+        may_vote=not sentence,
+        refusal=sentence,
+        may_withdraw=can_withdraw(user, review),
+    )
