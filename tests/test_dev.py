@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from devtools import checks, commands, environment, places, processes, servers
+from devtools import checks, commands, environment, places, processes, programs, servers
 
 
 @pytest.fixture(scope="module")
@@ -252,11 +252,11 @@ def test_embedded_servers_have_two_roles_and_no_port(tmp_path, monkeypatch):
 
 def test_no_postgresql_says_what_to_install(monkeypatch):
     monkeypatch.delenv("POSTGRES_BIN", raising=False)
-    monkeypatch.setattr(servers, "wheel_postgres", lambda: None)
-    monkeypatch.setattr(servers, "system_postgres", lambda: None)
+    monkeypatch.setattr(programs, "wheel_postgres", lambda: None)
+    monkeypatch.setattr(programs, "system_postgres", lambda: None)
 
     with pytest.raises(SystemExit, match="apt-get install postgresql.* or set DATABASE_URL"):
-        servers.find_postgres()
+        programs.find_postgres()
 
 
 def test_a_postgresql_older_than_15_is_not_taken(tmp_path, monkeypatch):
@@ -266,15 +266,15 @@ def test_a_postgresql_older_than_15_is_not_taken(tmp_path, monkeypatch):
     monkeypatch.setenv("POSTGRES_BIN", str(tmp_path))
 
     with pytest.raises(SystemExit, match="no PostgreSQL 15 or newer"):
-        servers.find_postgres()
+        programs.find_postgres()
 
 
 def test_no_valkey_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(servers, "package_folder", lambda name: None)
-    monkeypatch.setattr(servers.shutil, "which", lambda name: None)
+    monkeypatch.setattr(programs, "package_folder", lambda name: None)
+    monkeypatch.setattr(programs.shutil, "which", lambda name: None)
 
     with pytest.raises(SystemExit, match="apt-get install redis-server"):
-        servers.find_valkey()
+        programs.find_valkey()
 
 
 def test_data_of_another_major_version_stops_with_instructions(tmp_path):
