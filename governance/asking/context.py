@@ -6,21 +6,31 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from governance.asking.models import Ask
-from governance.people.models import User
+from governance.people.models import Role, User
 from governance.people.permissions import Permission, has
 
 MOST = 99
+SECTIONS = {
+    "cases": "inbox",
+    "agents": "agents",
+    "constitution": "constitution",
+    "history": "history",
+    "runners": "runners",
+}
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """The number of open questions, counted only where the page shows it."""
+    """Where the person is, what they may open, and how much waits for somebody."""
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {"nav": {}}
+    first = request.path.strip("/").partition("/")[0]
     return {
         "nav": {
+            "section": SECTIONS.get(first, "inbox" if not first else ""),
+            "roles": ", ".join(Role(role).label for role in user.roles),
             "waiting": SimpleLazyObject(lambda: Ask.objects.open()[: MOST + 1].count()),
             "may_read_history": has(user, Permission.READ_HISTORY),
-            "may_see_admin": user.is_staff,
+            "may_manage_runners": has(user, Permission.MANAGE_RUNNERS),
         }
     }

@@ -1,0 +1,38 @@
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from governance.history.forms import HistoryFilter
+from governance.history.services import entries, search
+from governance.people.permissions import Permission, check
+
+PAGE = 50
+
+
+@login_required
+@require_safe
+def history(request: HttpRequest) -> HttpResponse:
+    """The events that match the filters, newest first, a keyset page at a time."""
+    check(request.user, Permission.READ_HISTORY)
+    form = HistoryFilter(request.GET)
+    wanted: dict[str, Any] = dict(form.cleaned_data) if form.is_valid() else {}
+    before = wanted.pop("before", None)
+    found = search(**wanted | {name: _midnight(wanted.get(name)) for name in ("since", "until")})
+    if before:
+        found = found.filter(id__lt=before)
+    rows = list(found[: PAGE + 1])
+    context = {
+        "form": form,
+        "entries": entries(rows[:PAGE]),
+        "older": rows[PAGE - 1].pk if len(rows) > PAGE else None,
+        "is_first": not before,
+    }
+    return render(request, "history/history.html", context)
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return datetime.combine(day, time.min, tzinfo=UTC) if day else None

@@ -1,0 +1,143 @@
+"""People, teams and runners in the admin: configuration, for those who may configure."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+
+from governance.audit.services import append
+from governance.base.errors import Refusal
+from governance.people.models import Membership, Role, Runner, RunnerKey, Team, User
+from governance.people.permissions import Permission, has
+from governance.people.refusals import record
+from governance.people.services import actor_of, set_roles
+from governance.people.signed_in import person
+
+
+class ConfiguredInAdmin(admin.ModelAdmin[Any]):
+    """Editable with the permission to configure, readable for everybody who may see things.
+
+    Every saved change leaves an event in the history; nothing is deleted here.
+    """
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return has(request.user, Permission.VIEW)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return has(request.user, Permission.VIEW)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return has(request.user, Permission.CONFIGURE)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return has(request.user, Permission.CONFIGURE)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @transaction.atomic
+    def save_model(
+        self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        append(
+            stream=f"{obj._meta.model_name}:{obj.pk}",
+            kind=f"{obj._meta.model_name}.{'changed' if change else 'created'}",
+            by=actor_of(request.user),
+            at=timezone.now(),
+            data={"fields": sorted(form.changed_data)},
+        )
+
+
+class ReadOnlyInAdmin(ConfiguredInAdmin):
+    """Governed objects: read here, changed only by the services that actions call."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class MembershipInline(admin.TabularInline[Membership, Team]):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("user",)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return has(request.user, Permission.VIEW)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return has(request.user, Permission.CONFIGURE)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return has(request.user, Permission.CONFIGURE)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return has(request.user, Permission.CONFIGURE)
+
+
+@admin.register(Team)
+class TeamAdmin(ConfiguredInAdmin):
+    list_display = ("name", "slug")
+    prepopulated_fields: ClassVar[dict[str, tuple[str]]] = {"slug": ("name",)}
+    inlines = (MembershipInline,)
+
+
+class UserForm(forms.ModelForm[User]):
+    roles = forms.MultipleChoiceField(
+        choices=Role.choices, required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    class Meta:
+        model = User
+        fields = ("email", "name", "roles", "is_active")
+
+
+@admin.register(User)
+class UserAdmin(ConfiguredInAdmin):
+    """People. A new one has no password: they choose it through *Forgot your password?*."""
+
+    form = UserForm
+    list_display = ("email", "name", "roles", "is_active", "last_login")
+    search_fields = ("email", "name")
+    ordering = ("email",)
+
+    def save_model(
+        self, request: HttpRequest, obj: User, form: ModelForm[Any], change: bool
+    ) -> None:
+        wanted = form.cleaned_data["roles"]
+        obj.roles = form.initial.get("roles", []) if change else []
+        obj.email = obj.email.lower()
+        if not change:
+            obj.set_unusable_password()
+        super().save_model(request, obj, form, change)
+        if sorted(wanted) != sorted(obj.roles):
+            self._set_roles(request, obj, wanted)
+
+    def _set_roles(self, request: HttpRequest, user: User, roles: list[str]) -> None:
+        by = person(request)
+        try:
+            set_roles(user_id=user.pk, roles=roles, by=by, at=timezone.now())
+        except Refusal as refusal:
+            record(refusal, by=actor_of(by), where=f"admin {user.subject}")
+            self.message_user(request, refusal.sentence, messages.ERROR)
+
+
+@admin.register(Runner)
+class RunnerAdmin(ReadOnlyInAdmin):
+    """Read here; made on the portal's own page, where the key is shown once."""
+
+    list_display = ("name", "slug", "owner", "agents", "is_active")
+    list_select_related = ("owner",)
+
+
+@admin.register(RunnerKey)
+class RunnerKeyAdmin(ReadOnlyInAdmin):
+    list_display = ("prefix", "runner", "scopes", "expires_at", "revoked_at")
+    list_select_related = ("runner",)
+    exclude = ("digest",)
