@@ -1,0 +1,193 @@
+"""What the frontmatter declares: name, version, tools, and what is wrong with them."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from governance.base.findings import Finding, Severity
+from governance.base.frontmatter import Frontmatter
+from governance.base.keys import slug
+
+_SLUG = re.compile(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$")
+_SUFFIXES = re.compile(r"(\.(agent|chatmode|prompt|instructions))?\.(md|markdown|mdx|txt)$", re.I)
+_BETWEEN_TOOLS = re.compile(r",(?![^()]*\))")
+_EVERY_TOOL = frozenset({"*", "all", "all tools"})
+_NO_AGENT_NAMES = frozenset({"readme", "index", "agents", "claude", "skill", "agent"})
+_LITERAL_BREAK = re.compile(r"\\n")
+
+
+@dataclass(slots=True)
+class Declared:
+    """The frontmatter's keys that the portal knows, as text; ``tools`` ``None`` inherits all."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    tools: tuple[str, ...] | None = None
+    disallowed_tools: tuple[str, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+
+
+def read_declared(front: Frontmatter, filename: str) -> Declared:
+    declared = Declared()
+    for key, value in front.data.items():
+        declared.texts[_known(key)] = front.texts.get(key, _as_text(value)).strip()
+    _check_name(declared, front, filename)
+    _check_description(declared, front)
+    _read_tools(declared, front)
+    return declared
+
+
+def _known(key: str) -> str:
+    """``permissionMode`` and ``permission-mode`` are ``permission_mode``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|-", "_", key).lower()
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(_as_text(part) for part in value)
+    return str(value)
+
+
+def _check_name(declared: Declared, front: Frontmatter, filename: str) -> None:
+    name = declared.texts.get("name", "")
+    line = front.lines.get("name", 0)
+    if not name:
+        declared.findings.append(_no_name())
+        return
+    if not isinstance(front.data.get("name"), str):
+        declared.findings.append(_name_not_text(name, line))
+    elif not _SLUG.match(name):
+        declared.findings.append(_name_not_slug(name, line))
+    stem = _SUFFIXES.sub("", PurePosixPath(filename.replace("\\", "/")).name)
+    if stem and stem.lower() not in _NO_AGENT_NAMES and slug(stem) != slug(name):
+        declared.findings.append(_name_differs(name, stem, line))
+
+
+def _no_name() -> Finding:
+    return Finding(
+        "NO_NAME",
+        Severity.ERROR,
+        0,
+        "The frontmatter names no agent.",
+        "Add a line such as name: python-backend.",
+    )
+
+
+def _name_not_text(name: str, line: int) -> Finding:
+    return Finding(
+        "NAME_NOT_TEXT",
+        Severity.WARNING,
+        line,
+        f"YAML reads the name {name} as something else than text.",
+        "Put the name in quotes.",
+        excerpt=name,
+        replacement=f'name: "{name}"' if _SLUG.match(name) else None,
+    )
+
+
+def _name_not_slug(name: str, line: int) -> Finding:
+    return Finding(
+        "NAME_NOT_PLAIN",
+        Severity.WARNING,
+        line,
+        f"The name “{name}” is not lower-case words joined by hyphens; some harnesses refuse it.",
+        f"Use {slug(name)}.",
+        excerpt=name,
+        replacement=f"name: {slug(name)}",
+    )
+
+
+def _name_differs(name: str, stem: str, line: int) -> Finding:
+    return Finding(
+        "NAME_DIFFERS_FROM_FILE",
+        Severity.WARNING,
+        line,
+        f"The file is called {stem}, the agent in it {name}.",
+        "Rename one of them.",
+        excerpt=name,
+    )
+
+
+def _check_description(declared: Declared, front: Frontmatter) -> None:
+    description = declared.texts.get("description", "")
+    line = front.lines.get("description", 0)
+    if not description:
+        declared.findings.append(_no_description(line))
+    elif _LITERAL_BREAK.search(description):
+        declared.findings.append(_literal_break(line))
+
+
+def _no_description(line: int) -> Finding:
+    return Finding(
+        "NO_DESCRIPTION",
+        Severity.WARNING,
+        line,
+        "The frontmatter has no description; harnesses choose an agent by it.",
+        "Add a description that says when to use this agent.",
+    )
+
+
+def _literal_break(line: int) -> Finding:
+    return Finding(
+        "LITERAL_LINE_BREAK",
+        Severity.INFO,
+        line,
+        "The description holds \\n as two characters where a line break was meant.",
+        "Write the description as a block with | and real line breaks.",
+    )
+
+
+def _read_tools(declared: Declared, front: Frontmatter) -> None:
+    line = front.lines.get("tools", 0)
+    written = front.data.get("tools")
+    if "tools" in front.data and not isinstance(written, str | list):
+        declared.findings.append(_tools_form(written, line))
+    names = _tool_names(written)
+    declared.tools = names if names is None else tuple(dict.fromkeys(names))
+    if declared.tools is None:
+        declared.findings.append(_inherits(line))
+    declared.disallowed_tools = tuple(
+        dict.fromkeys(
+            tool
+            for key in ("disallowedTools", "disallowed-tools", "disallowed_tools")
+            for tool in _tool_names(front.data.get(key)) or ()
+        )
+    )
+
+
+def _tool_names(written: Any) -> list[str] | None:
+    """The tools by name; ``None`` where the words mean every tool."""
+    if written is None or written is True or written == "":
+        return None
+    if isinstance(written, dict):
+        return [name for name, granted in written.items() if granted not in (False, None)]
+    parts = written if isinstance(written, list) else _BETWEEN_TOOLS.split(str(written))
+    names: list[str] = []
+    for part in parts:
+        names += list(part) if isinstance(part, dict) else [_as_text(part).strip(" '\"[]")]
+    names = [name for name in names if name]
+    return None if any(name.lower() in _EVERY_TOOL for name in names) else names
+
+
+def _inherits(line: int) -> Finding:
+    return Finding(
+        "INHERITS_ALL_TOOLS",
+        Severity.WARNING,
+        line,
+        "The file does not limit its tools, so the agent inherits every tool of its harness.",
+        "Add a tools line that names only what the agent needs.",
+    )
+
+
+def _tools_form(written: Any, line: int) -> Finding:
+    kind = "empty" if written is None else "a map" if isinstance(written, dict) else "not a list"
+    return Finding(
+        "TOOLS_FORM",
+        Severity.WARNING,
+        line,
+        f"The tools are {kind}; harnesses read that differently.",
+        "Write the tools as a list, or as names separated by commas.",
+        excerpt=kind,
+    )
