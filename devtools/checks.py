@@ -66,7 +66,9 @@ def stale_document(fresh: Path) -> str:
     if not fresh.exists():
         return "no schema was made (see above)"
     kept = OPENAPI.read_text().splitlines() if OPENAPI.exists() else []
-    changes = difflib.unified_diff(kept, fresh.read_text().splitlines(), "kept", "now", "", "", 1)
+    changes = difflib.unified_diff(
+        kept, fresh.read_text().splitlines(), "kept", "now", n=1, lineterm=""
+    )
     lines = [line for _, line in zip(range(60), changes, strict=False)]
     remedy = "python3 dev.py manage spectacular --validate --file docs/openapi.yaml"
     return "\n".join(
