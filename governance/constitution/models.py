@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.urls import reverse
 
 
 class Constitution(models.Model):
@@ -55,6 +56,9 @@ class ConstitutionVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title}, version {self.sequence}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("constitution-version", args=[self.sequence])
 
     @property
     def subject(self) -> str:

@@ -13,6 +13,7 @@ NEEDED: dict[str, Permission] = {
     AskKind.REVIEW: Permission.REVIEW,
     AskKind.AMENDMENT: Permission.RATIFY,
 }
+PEOPLE_ONLY = "Only people vote on versions; a runner never does."
 FOUR_EYES = "You wrote or submitted this text, so somebody else has to vote on it."
 NOT_YOURS = "Only somebody who wrote or submitted this text may take its review back."
 
@@ -22,6 +23,8 @@ def check_can_vote(user: Any, review: Review) -> None:
 
     A runner holds no permission, and being a superuser adds none.
     """
+    if not isinstance(user, User):
+        raise NotPermitted(PEOPLE_ONLY, code="people_only")
     check(user, NEEDED[review.kind])
     if user.pk in review.excluded:
         raise NotPermitted(FOUR_EYES, code="four_eyes")

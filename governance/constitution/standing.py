@@ -1,0 +1,102 @@
+"""Where a version of the law stands, and what still keeps it from being ratified; read only."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Coalesce, Concat
+
+from governance.base.findings import Severity
+from governance.constitution.models import (
+    Acknowledgement,
+    ConstitutionVersion,
+    Ratification,
+)
+from governance.review.models import TONES, Review, ReviewStatus
+
+DRAFT = "draft"
+LABELS: dict[str, str] = {DRAFT: "Draft", **dict(ReviewStatus.choices)}
+STANDING_TONES: dict[str, str] = {DRAFT: "neutral", **TONES}
+VAGUE = "VAGUE_WORD"
+
+
+def in_force(slug: str) -> Ratification | None:
+    """The ratification that made the present law, its version loaded; None before the first."""
+    found = Ratification.objects.filter(constitution__slug=slug)
+    return found.select_related("version", "version__constitution").order_by("-id").first()
+
+
+def with_status(versions: QuerySet[ConstitutionVersion]) -> QuerySet[ConstitutionVersion]:
+    """Annotate ``status``, that of the newest review or draft; the texts themselves stay away."""
+    subject = Concat(Value("constitution_version:"), Cast(OuterRef("pk"), CharField()))
+    reviews = Review.objects.filter(subject=subject).order_by("-id")
+    ratified = Ratification.objects.filter(version=OuterRef("pk")).order_by("-id")
+    return versions.defer("raw", "text", "findings").annotate(
+        status=Coalesce(Subquery(reviews.values("status")[:1]), Value(DRAFT)),
+        ratified_at=Subquery(ratified.values("at")[:1]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NoticedThing:
+    """A finding of a version as pages show it: with who has acknowledged it."""
+
+    key: str
+    code: str
+    severity: str
+    line: int
+    message: str
+    fix: str
+    excerpt: str
+    acknowledged: Acknowledgement | None
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the text has to change before it can be ratified."""
+        return self.severity == Severity.ERROR
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether somebody has to say that it is meant as it stands."""
+        return self.code == VAGUE
+
+    @property
+    def waits(self) -> bool:
+        """Whether it still needs an acknowledgement."""
+        return self.is_vague and self.acknowledged is None
+
+
+def noticed_in(version: ConstitutionVersion) -> list[NoticedThing]:
+    """What was noticed in a version: what blocks first, then what waits, each by line."""
+    rows = version.acknowledgements.select_related("user")
+    said = {row.finding_key: row for row in rows}
+    things = [_thing(finding, said) for finding in version.findings]
+    return sorted(things, key=lambda thing: (not thing.blocks, not thing.is_vague, thing.line))
+
+
+def _thing(finding: dict[str, Any], said: dict[str, Acknowledgement]) -> NoticedThing:
+    return NoticedThing(
+        key=finding["key"],
+        code=finding["code"],
+        severity=finding["severity"],
+        line=finding["line"],
+        message=finding["message"],
+        fix=finding.get("fix", ""),
+        excerpt=finding.get("excerpt", ""),
+        acknowledged=said.get(finding["key"]),
+    )
+
+
+def blocking(version: ConstitutionVersion) -> list[dict[str, Any]]:
+    """The findings that no acknowledgement lifts."""
+    return [finding for finding in version.findings if finding["severity"] == Severity.ERROR]
+
+
+def unacknowledged(version: ConstitutionVersion) -> list[str]:
+    """The keys of the vague words that nobody has acknowledged."""
+    said = set(version.acknowledgements.values_list("finding_key", flat=True))
+    return [
+        finding["key"]
+        for finding in version.findings
+        if finding["code"] == VAGUE and finding["key"] not in said
+    ]
