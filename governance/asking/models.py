@@ -74,7 +74,10 @@ class Rung(models.Model):
         ordering: ClassVar[list[str]] = ["policy", "position"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["policy", "position"], name="%(app_label)s_%(class)s_one_per_position"
+                fields=["policy", "position"],
+                # Checked at commit, so that two steps can change places in one save.
+                deferrable=models.Deferrable.DEFERRED,
+                name="%(app_label)s_%(class)s_one_per_position",
             ),
             models.CheckConstraint(
                 condition=Q(audience="role", team=None, person=None) & ~Q(role="")
@@ -107,12 +110,14 @@ class Ask(models.Model):
 
     ``ladder`` is a list of ``{position, audience, role, team, person, delay_s, repeat_s, cap_s}``;
     ``step`` is the index of the step reached, -1 before the first; ``repeats`` counts reminders
-    on this step. ``excluded`` are the people who may not answer it (authors, owners).
+    on this step. ``excluded`` are the people who may not answer it (authors, owners). ``about``
+    is a line for the mail, such as the agent and the risk.
     """
 
     kind = models.CharField(max_length=20, choices=AskKind.choices)
     subject = models.CharField(max_length=160)
     title = models.CharField(max_length=200)
+    about = models.CharField(max_length=200, blank=True)
     path = models.CharField(max_length=300)
     fingerprint = models.CharField(max_length=64)
     policy_name = models.CharField(max_length=80)

@@ -1,0 +1,232 @@
+"""Open and close questions to people, and tell what goes on with them.
+
+The owner of the subject opens and closes the ask in the transaction that creates and settles
+the subject; everything in between is the work of sweep and dispatch.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from governance.asking.audiences import names_of
+from governance.asking.defaults import DEFAULTS
+from governance.asking.ladder import Ladder
+from governance.asking.models import (
+    Ask,
+    AskKind,
+    Audience,
+    Notification,
+    NotificationState,
+    Policy,
+    ReviewLink,
+    Rung,
+    Sighting,
+)
+from governance.asking.poke import poke_dispatch
+from governance.audit.actors import Actor
+from governance.audit.services import append
+from governance.base.errors import Conflict
+from governance.people.models import User
+from governance.people.services import actor_of
+
+TITLE_LENGTH = 200
+
+
+def open_ask(
+    *,
+    kind: AskKind,
+    subject: str,
+    title: str,
+    path: str,
+    fingerprint: str,
+    excluded: Iterable[int],
+    by: Actor,
+    at: datetime,
+    policy: Policy | None = None,
+    about: str = "",
+) -> Ask:
+    """Ask people about a subject, in the caller's transaction.
+
+    The policy (the default of the kind unless named) is copied: later edits move nothing that
+    runs. ``excluded`` are told nothing and may not answer. Raises :class:`Conflict` where the
+    subject is asked about already.
+    """
+    _need_transaction()
+    if not path.startswith("/") or path.startswith("//"):
+        raise ValueError(f"{path} is no path on this portal")
+    if Ask.objects.open().filter(subject=subject).exists():
+        raise Conflict(f"People are asked about {subject} already.", code="already_asked")
+    policy = policy or Policy.objects.filter(kind=kind, is_default=True).first()
+    ladder = snapshot(kind, policy)
+    ask = Ask.objects.create(
+        kind=kind,
+        subject=subject,
+        title=_one_line(title),
+        about=_one_line(about),
+        path=path,
+        fingerprint=fingerprint,
+        policy_name=policy.name if policy else DEFAULTS[kind][0],
+        required_votes=policy.required_votes if policy else DEFAULTS[kind][1],
+        ladder=ladder,
+        excluded=sorted(set(excluded)),
+        next_action_at=Ladder.of(ladder).first_action_at(at),
+        opened_at=at,
+    )
+    append(
+        stream=subject,
+        kind="ask.opened",
+        by=by,
+        at=at,
+        data={
+            "ask": ask.pk,
+            "policy": ask.policy_name,
+            "votes": ask.required_votes,
+            "ladder": ladder,
+            "excluded": ask.excluded,
+            "fingerprint": fingerprint,
+        },
+    )
+    poke_dispatch()
+    return ask
+
+
+def close_ask(*, subject: str, because: str, by: Actor, at: datetime) -> None:
+    """End the question about a subject, in the transaction that settles it.
+
+    What is not sent yet is never sent; links open nothing from now on. Mail that is being sent
+    at this moment is left to dispatch. Does nothing where no question is open.
+    """
+    _need_transaction()
+    ask = Ask.objects.open().select_for_update(no_key=True).filter(subject=subject).first()
+    if ask is None:
+        return
+    ask.closed_at, ask.closed_because, ask.next_action_at = at, because[:40], None
+    ask.save(update_fields=["closed_at", "closed_because", "next_action_at"])
+    ask.notifications.filter(state=NotificationState.PENDING).update(
+        state=NotificationState.CANCELLED, settled_at=at
+    )
+    ReviewLink.objects.filter(ask=ask, revoked_at=None).update(revoked_at=at)
+    append(
+        stream=subject,
+        kind="ask.closed",
+        by=by,
+        at=at,
+        data={"ask": ask.pk, "because": ask.closed_because},
+    )
+
+
+@transaction.atomic
+def record_sighting(*, ask_id: int, user: User, at: datetime) -> Sighting:
+    """Note that a person looked at what is asked; only the first time counts."""
+    ask = Ask.objects.select_for_update(no_key=True).get(pk=ask_id)
+    sighting, is_new = Sighting.objects.get_or_create(ask=ask, user=user, defaults={"first_at": at})
+    if is_new:
+        append(stream=ask.subject, kind="ask.seen", by=actor_of(user), at=at, data={"ask": ask.pk})
+    return sighting
+
+
+def open_asks_for(user: User) -> QuerySet[Ask]:
+    """Open questions, without those that this person may not answer."""
+    return Ask.objects.open().exclude(excluded__contains=[user.pk])
+
+
+def next_notice(ask: Ask) -> datetime | None:
+    """When people are told again; nothing once the question is closed."""
+    return ask.next_action_at
+
+
+def who_was_told(ask: Ask) -> QuerySet[Notification]:
+    """Every notice about this question with its recipient, the oldest first."""
+    return ask.notifications.select_related("recipient").order_by("created_at", "id")
+
+
+def ladder_view(ask: Ask, *, at: datetime) -> list[dict[str, Any]]:
+    """The steps for people: who, when, and whether the step is done, current or later."""
+    names = names_of(ask.ladder)
+    return [
+        {
+            "position": index + 1,
+            "who": names[index],
+            "delay_text": _delay_text(rung, is_first=index == 0),
+            "state": _state(ask, index),
+        }
+        for index, rung in enumerate(ask.ladder)
+    ]
+
+
+def snapshot(kind: str, policy: Policy | None) -> list[dict[str, Any]]:
+    """A policy's steps as the ask keeps them.
+
+    A policy without steps would ask nobody for ever, so the steps a new portal starts with
+    stand in for it.
+    """
+    rungs = list(policy.rungs.order_by("position")) if policy else []
+    return [_rung_as_dict(rung) for rung in rungs or _starting_rungs(kind)]
+
+
+def _starting_rungs(kind: str) -> list[Rung]:
+    return [
+        Rung(
+            position=position,
+            audience=Audience.ROLE,
+            role=role,
+            delay=delay,
+            repeat_every=repeat,
+            repeat_cap=cap,
+        )
+        for position, (role, delay, repeat, cap) in enumerate(DEFAULTS[kind][2])
+    ]
+
+
+def _rung_as_dict(rung: Rung) -> dict[str, Any]:
+    return {
+        "position": rung.position,
+        "audience": str(rung.audience),
+        "role": rung.role,
+        "team": rung.team_id,
+        "person": rung.person_id,
+        "delay_s": _seconds(rung.delay),
+        "repeat_s": max(1, _seconds(rung.repeat_every)),
+        "cap_s": max(1, _seconds(rung.repeat_cap)),
+    }
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds())
+
+
+def _state(ask: Ask, index: int) -> str:
+    if index == ask.step and ask.closed_at is None:
+        return "current"
+    return "done" if index <= ask.step else "later"
+
+
+def _delay_text(rung: dict[str, Any], *, is_first: bool) -> str:
+    delay = rung["delay_s"]
+    start = f"{span_text(delay)} after {'it is asked' if is_first else 'the step before'}"
+    return (
+        f"{start if delay else 'at once'}, again after {span_text(rung['repeat_s'])}, "
+        f"then up to every {span_text(rung['cap_s'])}"
+    )
+
+
+def span_text(seconds: int) -> str:
+    """``90`` reads *90 seconds*, ``14400`` reads *4 hours*."""
+    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return "0 seconds"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.replace("\0", "\ufffd").split())
+    return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1] + "…"
+
+
+def _need_transaction() -> None:
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("an ask opens and closes in the transaction of its subject")
