@@ -141,6 +141,12 @@ def json_word(value: object) -> str:
 
 
 @register.filter
+def field_name(name: object) -> str:
+    """``Security_Considerations`` as people write it."""
+    return str(name).replace("_", " ").strip().capitalize()
+
+
+@register.filter
 def initials(name: object) -> str:
     """One or two letters that stand for a person."""
     words = re.findall(r"\w+", str(name or "").split("@")[0])
