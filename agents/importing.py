@@ -31,6 +31,8 @@ MAX_BYTES = 1024 * 1024
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _LARGEST = Decimal(10) ** 12
 _SMALL = 32767
+# Addresses of the API that are no agents.
+_RESERVED = frozenset({"check"})
 _OWN_COLUMNS = ("findings", "frontmatter")
 
 
@@ -49,7 +51,10 @@ def slug_of(parsed: ParsedDefinition, filename: str) -> str:
         raise InvalidInput(
             "The file names no agent: give it a name in its frontmatter.", code="no_name"
         )
-    return slugify(name)[:120].strip("-_") or slug(name, limit=120)
+    named = slugify(name)[:120].strip("-_") or slug(name, limit=120)
+    if named in _RESERVED:
+        raise InvalidInput(f"An agent cannot be called {named}.", code="reserved_name")
+    return named
 
 
 def storable(value: Any) -> Any:

@@ -15,18 +15,17 @@ from agents.standing import (
     active_suspension,
     check_releasable,
     check_submittable,
-    latest_review,
-    law_sha256,
 )
 from governance.asking.models import AskKind
 from governance.audit.services import append
 from governance.base.canonical import sha256_hex
 from governance.base.errors import Conflict, InvalidInput, NotThere
+from governance.constitution.services import current_sha256
 from governance.people.models import Runner, User
 from governance.people.permissions import Permission, check
 from governance.people.services import actor_of
-from governance.review.models import Review
-from governance.review.services import cast_vote, open_review, withdraw_review
+from governance.review.models import Review, ReviewStatus
+from governance.review.services import cast_vote, latest_review, open_review, withdraw_review
 
 LONGEST_REASON = 4000
 
@@ -181,10 +180,10 @@ def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
     check_person(by, "submit versions")
     check(by, Permission.PROPOSE)
     version = _locked_version(version_id)
-    law = law_sha256()
+    law = current_sha256()
     check_submittable(version, law=law)
-    current = latest_review(version)
-    if current and current.status == "in_review":
+    current = latest_review(version.subject)
+    if current and current.status == ReviewStatus.IN_REVIEW:
         withdraw_review(review_id=current.pk, by=actor_of(by), at=at)
     review = open_review(
         kind=AskKind.REVIEW,
@@ -193,7 +192,7 @@ def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
         path=version.get_absolute_url(),
         version_sha256=version.sha256,
         constitution_sha256=law,
-        excluded=excluded_from(version),
+        excluded=excluded_from(version) | {by.pk},
         by=actor_of(by),
         at=at,
     )
@@ -232,10 +231,10 @@ def vote(
     """One person's vote on the newest review of a version; enough approvals approve it."""
     check_person(by, "vote on versions")
     version = _locked_version(version_id)
-    review = latest_review(version)
+    review = latest_review(version.subject)
     if review is None:
         raise Conflict("This version is a draft: submit it first.", code="draft")
-    if review.status == "in_review" and review.constitution_sha256 != law_sha256():
+    if review.status == ReviewStatus.IN_REVIEW and review.constitution_sha256 != current_sha256():
         raise Conflict(
             "The constitution changed since this review was opened. Submit the version again.",
             code="constitution_changed",
@@ -260,7 +259,7 @@ def release(*, version_id: int, environment: str, by: User, at: datetime) -> Rel
     target = Environment.objects.filter(slug=environment).first()
     if target is None:
         raise NotThere(f"There is no environment {environment[:40]}.", code="unknown_environment")
-    review = check_releasable(version, law=law_sha256())
+    review = check_releasable(version, law=current_sha256())
     current = Release.objects.filter(agent=version.agent, environment=target).first()
     if current and current.version_id == version.pk and current.review_id == review.pk:
         return current

@@ -5,24 +5,14 @@ from django.db.models.functions import Cast, Coalesce, Concat
 
 from agents.models import Agent, AgentVersion, Suspension
 from governance.base.errors import Conflict
-from governance.constitution.services import current
 from governance.review.models import TONES, Review, ReviewStatus
+from governance.review.services import latest_review
 
 DRAFT = "draft"
 STALE = "stale"
 LABELS: dict[str, str] = {DRAFT: "Draft", STALE: "Approval is stale", **dict(ReviewStatus.choices)}
 STANDING_TONES: dict[str, str] = {DRAFT: "neutral", STALE: "warn", **TONES}
 COMPLIANCE_KEY = "constitutional_compliance"
-
-
-def law_sha256() -> str:
-    """The fingerprint of the constitution in force; empty where none is ratified."""
-    law = current()
-    return law.sha256 if law else ""
-
-
-def latest_review(version: AgentVersion) -> Review | None:
-    return Review.objects.filter(subject=version.subject).order_by("-id").first()
 
 
 def with_status(versions: QuerySet[AgentVersion]) -> QuerySet[AgentVersion]:
@@ -67,7 +57,7 @@ def suspensions_of(version: AgentVersion) -> QuerySet[Suspension]:
 
 def check_submittable(version: AgentVersion, *, law: str) -> None:
     """Refuse what is in review, approved under this constitution, or was turned down."""
-    review = latest_review(version)
+    review = latest_review(version.subject)
     if review is None or review.status == ReviewStatus.WITHDRAWN:
         return
     if review.status in {ReviewStatus.REJECTED, ReviewStatus.CHANGES_REQUESTED}:
@@ -82,7 +72,7 @@ def check_submittable(version: AgentVersion, *, law: str) -> None:
 
 def check_releasable(version: AgentVersion, *, law: str) -> Review:
     """The approval that allows a release; :class:`Conflict` with the reason where there is none."""
-    review = latest_review(version)
+    review = latest_review(version.subject)
     if review is None:
         raise Conflict("This version is a draft: nobody has approved it.", code="draft")
     if review.status != ReviewStatus.APPROVED:

@@ -1,3 +1,13 @@
-from django.urls import URLPattern
+from django.urls import path, re_path
 
-urlpatterns: list[URLPattern] = []
+from agents.api import views
+
+urlpatterns = [
+    path("agents/", views.AgentList.as_view(), name="api-agents"),
+    path("agents/check/", views.Check.as_view(), name="api-agents-check"),
+    path("agents/<slug:slug>/", views.AgentDetail.as_view(), name="api-agent"),
+    path("agents/<slug:slug>/versions/", views.VersionList.as_view(), name="api-agent-versions"),
+    re_path(
+        r"^agents/(?P<slug>[-\w]+)/resolve/?$", views.Resolve.as_view(), name="api-agent-resolve"
+    ),
+]

@@ -1,0 +1,141 @@
+"""How agents and versions read in the API. Texts are served by resolve only."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from agents.models import AgentVersion
+from agents.overview import Overview, severities
+from agents.resolving import Resolved
+
+
+class ReleaseSerializer(serializers.Serializer[Any]):
+    environment = serializers.CharField(source="environment.slug")
+    version = serializers.IntegerField(source="version.sequence")
+    sha256 = serializers.CharField(source="version.sha256")
+    at = serializers.DateTimeField()
+
+
+class NewestSerializer(serializers.Serializer[AgentVersion]):
+    version = serializers.IntegerField(source="sequence")
+    declared_version = serializers.CharField()
+    sha256 = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class FindingCountsSerializer(serializers.Serializer[Any]):
+    error = serializers.IntegerField(default=0)
+    warning = serializers.IntegerField(default=0)
+    info = serializers.IntegerField(default=0)
+
+
+class AgentSerializer(serializers.Serializer[Overview]):
+    slug = serializers.CharField(source="agent.slug")
+    name = serializers.CharField(source="agent.name")
+    family = serializers.CharField(source="agent.family.slug")
+    tier = serializers.CharField(source="agent.tier")
+    owner = serializers.CharField(source="agent.owner.name")
+    newest = NewestSerializer(allow_null=True)
+    status = serializers.CharField(source="standing")
+    inherits_all_tools = serializers.BooleanField()
+    findings = FindingCountsSerializer()
+    releases = ReleaseSerializer(many=True)
+    suspended = serializers.BooleanField()
+
+
+class VersionSerializer(serializers.Serializer[AgentVersion]):
+    """Needs versions from ``with_status``; ``standing`` is computed by the view."""
+
+    version = serializers.IntegerField(source="sequence")
+    declared_version = serializers.CharField()
+    sha256 = serializers.CharField()
+    text_sha256 = serializers.CharField()
+    encoding = serializers.CharField()
+    repaired = serializers.BooleanField()
+    description = serializers.CharField()
+    model = serializers.CharField()
+    tools = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    findings = serializers.SerializerMethodField()
+    status = serializers.CharField()
+    author = serializers.CharField(source="author.name", default=None, allow_null=True)
+    proposed_by = serializers.CharField(source="proposed_by.slug", default=None, allow_null=True)
+    created_at = serializers.DateTimeField()
+
+    def get_findings(self, version: AgentVersion) -> dict[str, int]:
+        return severities(version)
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    code = serializers.CharField()
+    severity = serializers.ChoiceField(choices=["info", "warning", "error"])
+    line = serializers.IntegerField()
+    message = serializers.CharField()
+    fix = serializers.CharField(allow_blank=True)
+    excerpt = serializers.CharField(allow_blank=True)
+    replacement = serializers.CharField(allow_null=True)
+
+
+class CheckedSerializer(serializers.Serializer[Any]):
+    agent = serializers.CharField()
+    sha256 = serializers.CharField()
+    encoding = serializers.CharField()
+    repaired = serializers.BooleanField()
+    inherits_all_tools = serializers.BooleanField()
+    counts = serializers.DictField(child=serializers.IntegerField())
+    findings = FindingSerializer(many=True)
+
+
+class DefinitionSerializer(serializers.Serializer[Any]):
+    """The JSON body of a proposal or a check."""
+
+    text = serializers.CharField()
+    filename = serializers.CharField(required=False)
+    family = serializers.CharField(required=False, help_text="Needed for an agent's first version.")
+
+
+class ProposedSerializer(serializers.Serializer[Any]):
+    agent = serializers.CharField()
+    version = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    created = serializers.BooleanField()
+    status = serializers.CharField()
+    findings = FindingSerializer(many=True)
+
+
+class ConstitutionRefSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField(allow_null=True)
+    declared_version = serializers.CharField()
+    sha256 = serializers.CharField()
+
+
+class ResolvedSerializer(serializers.Serializer[Any]):
+    agent = serializers.CharField()
+    version = serializers.IntegerField()
+    declared_version = serializers.CharField()
+    sha256 = serializers.CharField(help_text="Of the bytes as they were brought in.")
+    text_sha256 = serializers.CharField(help_text="Of `definition`, as UTF-8.")
+    environment = serializers.CharField()
+    constitution = ConstitutionRefSerializer()
+    definition = serializers.CharField()
+    receipt = serializers.CharField(help_text="JWS, EdDSA; keys at /.well-known/jwks.json.")
+
+
+def resolved_body(resolved: Resolved) -> dict[str, Any]:
+    """A resolved definition as JSON."""
+    standing = resolved.standing
+    return {
+        "agent": standing.agent,
+        "version": standing.sequence,
+        "declared_version": standing.declared_version,
+        "sha256": standing.sha256,
+        "text_sha256": standing.text_sha256,
+        "environment": standing.environment,
+        "constitution": {
+            "version": standing.constitution_sequence,
+            "declared_version": standing.constitution_declared,
+            "sha256": standing.constitution_sha256,
+        },
+        "definition": resolved.text,
+        "receipt": resolved.receipt,
+    }

@@ -1,0 +1,97 @@
+"""Agents with where each of them stands, at the same number of queries for any page of them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+
+from agents.models import Agent, AgentVersion, Release, Suspension
+from agents.standing import LABELS, STANDING_TONES, standing_of, with_status
+from governance.constitution.services import current_sha256
+
+HEAVY = ("raw", "text", "contract", "frontmatter")
+NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One agent: its newest version, what is released where, whether it is suspended."""
+
+    agent: Agent
+    newest: AgentVersion | None
+    standing: str
+    findings: dict[str, int]
+    releases: list[Release] = field(default_factory=list)
+    suspended: bool = False
+
+    @property
+    def label(self) -> str:
+        return LABELS.get(self.standing, "No version")
+
+    @property
+    def tone(self) -> str:
+        return STANDING_TONES.get(self.standing, "neutral")
+
+    @property
+    def inherits_all_tools(self) -> bool:
+        return self.newest is not None and self.newest.tools is None
+
+    @property
+    def production(self) -> Release | None:
+        """What runs in production."""
+        return next((r for r in self.releases if r.environment.slug == "production"), None)
+
+
+def for_overview(agents: QuerySet[Agent]) -> QuerySet[Agent]:
+    """Annotate what :func:`overviews` reads."""
+    newest = AgentVersion.objects.filter(agent=OuterRef("pk")).order_by("-sequence")
+    suspended = Suspension.objects.filter(agent=OuterRef("pk"), version=None, lifted_at=None)
+    return agents.select_related("family", "owner").annotate(
+        newest_id=Subquery(newest.values("pk")[:1]), is_suspended=Exists(suspended)
+    )
+
+
+def overviews(agents: Sequence[Any]) -> list[Overview]:
+    """The overview of each agent from :func:`for_overview`, in their order."""
+    wanted = [agent.newest_id for agent in agents if agent.newest_id]
+    listed = with_status(AgentVersion.objects.filter(pk__in=wanted)).defer(*HEAVY)
+    versions = {version.pk: version for version in listed}
+    releases = released([agent.pk for agent in agents])
+    law = current_sha256()
+    return [
+        _overview(agent, versions.get(agent.newest_id), releases[agent.pk], law) for agent in agents
+    ]
+
+
+def _overview(agent: Any, newest: Any, releases: list[Release], law: str) -> Overview:
+    return Overview(
+        agent=agent,
+        newest=newest,
+        standing=standing_of(newest.status, newest.judged_under, law=law) if newest else NONE,
+        findings=severities(newest) if newest else {},
+        releases=releases,
+        suspended=agent.is_suspended,
+    )
+
+
+def released(agent_ids: Sequence[int]) -> dict[int, list[Release]]:
+    """The release in force of each environment, by agent."""
+    current = (
+        Release.objects.filter(agent__in=agent_ids)
+        .order_by("agent_id", "environment_id", "-id")
+        .distinct("agent_id", "environment_id")
+        .select_related("environment", "version", "review")
+        .defer(*(f"version__{name}" for name in (*HEAVY, "findings")))
+    )
+    found: defaultdict[int, list[Release]] = defaultdict(list)
+    for release in current:
+        found[release.agent_id].append(release)
+    return found
+
+
+def severities(version: AgentVersion) -> dict[str, int]:
+    """How many findings of each severity a version has."""
+    counted = Counter(finding["severity"] for finding in version.findings)
+    return {severity: counted[severity] for severity in ("error", "warning", "info")}
