@@ -2,7 +2,7 @@
 """Run, test and check the portal from a fresh clone: `python3 dev.py help`.
 
 This file only finds a fitting Python, makes `.venv` from `requirements.lock` and hands over to
-the package `devtools` there. Standard library only; it parses on Python 3.8 so that an old
+the package `.ci/devtools` there. Standard library only; it parses on Python 3.8 so that an old
 interpreter can say what is missing instead of failing on syntax.
 """
 
@@ -250,6 +250,7 @@ def main() -> None:
     except OSError as error:
         fail("cannot prepare .venv: {}".format(error))
     os.chdir(str(ROOT))
+    os.environ["PYTHONPATH"] = str(ROOT / ".ci")
     os.execv(python, [python, "-m", "devtools", *sys.argv[1:]])
 
 

@@ -129,9 +129,8 @@ async def _long_poll(call: Call, reading: Reading, receive: Receive, send: Send)
 
 async def _change_or(waiter: Waiter, gone: "asyncio.Future[None]", timeout: float) -> bool:
     changed = asyncio.ensure_future(waiter.changed.wait())
-    done, _ = await asyncio.wait(
-        {changed, gone}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
-    )
+    either: set[asyncio.Future[Any]] = {changed, gone}
+    done, _ = await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     changed.cancel()
     return changed in done
 

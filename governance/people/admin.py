@@ -1,5 +1,6 @@
 """People, teams and runners in the admin: configuration, for those who may configure."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -84,7 +85,7 @@ class MembershipInline(admin.TabularInline[Membership, Team]):
 @admin.register(Team)
 class TeamAdmin(ConfiguredInAdmin):
     list_display = ("name", "slug")
-    prepopulated_fields: ClassVar[dict[str, tuple[str]]] = {"slug": ("name",)}
+    prepopulated_fields: ClassVar[dict[str, Sequence[str]]] = {"slug": ("name",)}
     inlines = (MembershipInline,)
 
 

@@ -40,7 +40,7 @@ class RunnerKeyAuthentication(BaseAuthentication):
         return 'Bearer realm="portal"'
 
 
-class RunnerKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped upstream
+class RunnerKeyScheme(OpenApiAuthenticationExtension):
     target_class = RunnerKeyAuthentication
     name = "runnerKey"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / ".local"
 LONGEST_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
 LONGEST_SOCKET_NAME = ".s.PGSQL.5432.lock"
