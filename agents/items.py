@@ -18,6 +18,7 @@ from agents.rules import plain
 from agents.sections import Kind, Sections
 from governance.base.keys import Keys, slug
 from governance.base.outline import Item, Outline, Paragraph
+from governance.constitution.names import principle_key
 
 _BOLD = re.compile(r"^\W{0,4}(?:\*\*|__)(.+?)(?:\*\*|__)[ \t]*[:—–-]*[ \t]*(.*)$")
 _COLON = re.compile(r"^([^:.!?]{2,60}):[ \t]+(\S.*)$")
@@ -84,12 +85,14 @@ def statements(items: Iterable[Item]) -> tuple[Statement, ...]:
 
 
 def principle_claims(items: Iterable[Item]) -> tuple[PrincipleClaim, ...]:
-    return tuple(
-        PrincipleClaim(
-            said.key, said.title or said.text, said.text if said.title else "", said.line
-        )
-        for said in statements(items)
-    )
+    """The claims, with the key that a constitution gives to the principle of that name."""
+    keys = Keys()
+    found = []
+    for item in items:
+        title, text = lead(item.text)
+        name, meaning = (title, text) if title else (text, "")
+        found.append(PrincipleClaim(keys.take(principle_key(name)), name, meaning, item.line))
+    return tuple(found)
 
 
 def escalation_steps(items: Iterable[Item]) -> tuple[EscalationStep, ...]:
@@ -128,8 +131,9 @@ def closing_paragraph(outline: Outline) -> Paragraph | None:
     if not outline.paragraphs:
         return None
     last = outline.paragraphs[-1]
-    others = [*outline.items[-1:], *outline.headings[-1:], *outline.blocks[-1:]]
-    return last if all(last.line > other.line for other in others) else None
+    others = (outline.items, outline.headings, outline.blocks)
+    ends = [part[-1].line for part in others if part]
+    return last if all(last.line > end for end in ends) else None
 
 
 def _escalating_sentence(text: str) -> str:

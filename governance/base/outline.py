@@ -233,11 +233,14 @@ class _Reader:
         )
 
 
-def blank_out(text: str, *, spans: bool = True) -> str:
+def blank_out(text: str, *, spans: bool = True, blocks: bool = True) -> str:
     """The text with HTML comments, fenced blocks and code spans as blanks, lines kept."""
     pieces: list[str] = []
     done = 0
-    for start, end in _masked(text, spans):
+    kept = {kind for kind, blank in (("span", spans), ("block", blocks)) if not blank}
+    for start, end, kind in _masked(text):
+        if kind in kept:
+            continue
         pieces += [text[done:start], re.sub(r"[^\n]", " ", text[start:end])]
         done = end
     pieces.append(text[done:])
@@ -248,7 +251,8 @@ _OPENER = re.compile(r"<!--|(?<!`)`+|^[ \t>]*(?:`{3,}|~{3,})[^`\n]*$", re.MULTIL
 _GAP = re.compile(r"\n[ \t]*\n")
 
 
-def _masked(text: str, spans: bool) -> Iterator[tuple[int, int]]:
+def _masked(text: str) -> Iterator[tuple[int, int, str]]:
+    """Comments, blocks and code spans; what opens first wins, as in Markdown."""
     lines = text.split("\n")
     starts = _line_starts(lines)
     blocks = {starts[i]: starts[end] + len(lines[end]) for i, (end, _) in fences(lines)[0].items()}
@@ -257,15 +261,15 @@ def _masked(text: str, spans: bool) -> Iterator[tuple[int, int]]:
     at = 0
     while match := _OPENER.search(text, at):
         at = match.end()
-        end = 0
+        kind, end = "span", 0
         if match.group() == "<!--":
-            end = text.find("-->", at) + 3 if at <= comments_end else 0
+            kind, end = "comment", text.find("-->", at) + 3 if at <= comments_end else 0
         elif match.start() in blocks:
-            end = blocks[match.start()]
-        elif spans and set(match.group()) == {"`"}:
+            kind, end = "block", blocks[match.start()]
+        elif set(match.group()) == {"`"}:
             end = spans_end.after(at, match.group())
         if end:
-            yield match.start(), end
+            yield match.start(), end, kind
             at = end
 
 

@@ -60,7 +60,7 @@ def _check_events(raw: str, first_line: int) -> None:
     """Look at the stream before anything is built from it."""
     depth = 0
     for count, event in enumerate(yaml.parse(raw, Loader=yaml.SafeLoader)):
-        line = first_line + event.start_mark.line
+        line = first_line + (event.start_mark.line if event.start_mark else 0)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise Refused(_anchor(line))
         if isinstance(event, yaml.CollectionStartEvent):
