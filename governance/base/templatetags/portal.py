@@ -161,7 +161,7 @@ def callout(content: str, tone: str = "info", title: str = "", name: str = "") -
         {
             "tone": tone,
             "title": title,
-            "text": content.strip(),
+            "text": mark_safe(content.strip()),  # noqa: S308 - rendered by the template
             "icon_name": name or _CALLOUT_ICONS.get(tone, "info"),
         },
     )
