@@ -39,6 +39,7 @@ HELP = """python3 dev.py COMMAND
   check                 style, types, layers, migrations, API document, deployment settings
   manage COMMAND ...    any Django command, on the servers of `run`
   demo                  plays a runner that asks people, against the running portal
+  bench NAME ...        one of the scripts in benchmarks/, on servers of its own
   lock [--upgrade ...]  make requirements.lock anew from pyproject.toml
 
 Servers come from DATABASE_URL and REDIS_URL, else from packages in .venv, else from the system
@@ -194,6 +195,17 @@ def check(arguments: list[str]) -> int:
         return checks.run_all(env, Path(folder))
 
 
+def bench(arguments: list[str]) -> int:
+    """A benchmark on servers of its own, so that it disturbs nobody's data."""
+    known = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+    if not arguments or arguments[0] not in known:
+        fail(f"name a benchmark: {', '.join(known)}.")
+    with throw_away_cluster() as cluster:
+        env = environment.testing(addresses(cluster, owner="postgres"), cluster.home)
+        script = ROOT / "benchmarks" / f"{arguments[0]}.py"
+        return call([sys.executable, str(script), *arguments[1:]], env)
+
+
 def manage(arguments: list[str]) -> int:
     cluster = lasting_cluster()
     port = (running() or {}).get("port", DEFAULT_PORT)
@@ -219,6 +231,7 @@ def demo(arguments: list[str]) -> int:
 COMMANDS = {
     "run": run,
     "test": test,
+    "bench": bench,
     "check": check,
     "manage": manage,
     "demo": demo,
