@@ -1,0 +1,5 @@
+import sys
+
+from stuck.cli import main
+
+sys.exit(main())

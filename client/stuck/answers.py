@@ -1,0 +1,210 @@
+"""What the portal says about a case, read strictly: a field of the wrong kind is no answer."""
+
+import re
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Tuple
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+PERMITTING = ("approved_option", "other_approach")
+
+
+class Malformed(Exception):
+    """The portal's answer is not of the agreed form."""
+
+
+class Decider(NamedTuple):
+    """A person who decided, and how that person was signed in."""
+
+    name: str
+    method: str
+    on_behalf_of: str
+
+
+class Message(NamedTuple):
+    """One entry of the thread between the approvers and the runner."""
+
+    text: str
+    is_question: bool
+    author: str
+
+
+class Answer(NamedTuple):
+    """A case as the runner sees it. Only :meth:`stuck.client.Client.wait` and ``answer`` say
+    whether it permits anything: they check the receipt."""
+
+    ref: str
+    status: str
+    revision: int
+    proceed: bool
+    verdict: str
+    option: str
+    decision: str
+    approach: str
+    constraints: Tuple[str, ...]
+    context: str
+    constitutional_notes: str
+    next_steps: Tuple[str, ...]
+    decided_by: Tuple[Decider, ...]
+    decided_at: str
+    use_before: str
+    request_sha256: str
+    receipt: str
+    messages: Tuple[Message, ...]
+    reason: str
+    raw: Mapping[str, Any]
+
+    @property
+    def questions(self) -> Tuple[str, ...]:
+        """What the approvers asked since the runner last spoke."""
+        asked: Tuple[str, ...] = ()
+        for message in self.messages:
+            asked = (*asked, message.text) if message.is_question else ()
+        return asked
+
+    def block(self) -> str:
+        """The six fields that an agent reads."""
+        return "\n".join(
+            [
+                _line("DECISION", self.decision or self.option or self.verdict),
+                _line("APPROACH", self.approach),
+                _items("CONSTRAINTS", self.constraints),
+                _line("CONTEXT", self.context),
+                _line("CONSTITUTIONAL_NOTES", self.constitutional_notes),
+                _items("NEXT_STEPS", self.next_steps),
+            ]
+        )
+
+
+class Case(NamedTuple):
+    """What the portal made of an escalation."""
+
+    ref: str
+    status: str
+    revision: int
+    url: str
+    created: bool
+    findings: Tuple[str, ...]
+    raw: Mapping[str, Any]
+
+
+def answer_of(members: Mapping[str, Any]) -> Answer:
+    """Read the portal's JSON. Raises :class:`Malformed`."""
+    return Answer(
+        ref=_ref(members),
+        status=_text(members, "status"),
+        revision=_revision(members),
+        proceed=members.get("proceed") is True,
+        verdict=_text(members, "verdict"),
+        option=_option(members.get("option")),
+        decision=_text(members, "decision"),
+        approach=_text(members, "approach"),
+        constraints=_texts(members, "constraints"),
+        context=_text(members, "context"),
+        constitutional_notes=_text(members, "constitutional_notes"),
+        next_steps=_texts(members, "next_steps"),
+        decided_by=_each(members, "decided_by", _decider),
+        decided_at=_text(members, "decided_at"),
+        use_before=_text(members, "use_before"),
+        request_sha256=_text(members, "request_sha256"),
+        receipt=_text(members, "receipt"),
+        messages=_each(members, "messages", _message),
+        reason=_text(members, "reason"),
+        raw=members,
+    )
+
+
+def case_of(members: Mapping[str, Any], *, created: bool) -> Case:
+    """Read the portal's answer to an escalation. Raises :class:`Malformed`."""
+    return Case(
+        ref=_ref(members),
+        status=_text(members, "status"),
+        revision=_revision(members),
+        url=_text(members, "url"),
+        created=created,
+        findings=_each(members, "findings", _finding),
+        raw=members,
+    )
+
+
+def plain(text: str) -> str:
+    """Text without characters that steer a terminal; further lines are indented.
+
+    So nothing inside a field can look like the beginning of another one.
+    """
+    return _STEERING.sub("\ufffd", text.replace("\r\n", "\n")).replace("\n", "\n  ")
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name}: {plain(text) or 'none'}"
+
+
+def _items(name: str, items: Tuple[str, ...]) -> str:
+    if not items:
+        return f"{name}: none"
+    return "\n".join([f"{name}:", *(f"- {plain(item)}" for item in items)])
+
+
+def _ref(members: Mapping[str, Any]) -> str:
+    ref = _text(members, "ref")
+    if not ref:
+        raise Malformed("ref is missing")
+    return ref
+
+
+def _revision(members: Mapping[str, Any]) -> int:
+    revision = members.get("revision")
+    if not isinstance(revision, int) or isinstance(revision, bool) or revision < 0:
+        raise Malformed("revision is no whole number")
+    return revision
+
+
+def _text(members: Mapping[str, Any], name: str) -> str:
+    value = members.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Malformed(f"{name} is no text")
+    return value
+
+
+def _texts(members: Mapping[str, Any], name: str) -> Tuple[str, ...]:
+    return _each(members, name, _plain)
+
+
+def _each(members: Mapping[str, Any], name: str, read: Callable[[Any], Any]) -> Tuple[Any, ...]:
+    values = members.get(name)
+    if values is None:
+        return ()
+    if not isinstance(values, list):
+        raise Malformed(f"{name} is no list")
+    return tuple(read(value) for value in values)
+
+
+def _plain(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Malformed("a list holds something that is no text")
+    return value
+
+
+def _option(value: Any) -> str:
+    """The key of the chosen option, given as text or as the option itself."""
+    return _text(_object(value), "key") if isinstance(value, dict) else _text({"o": value}, "o")
+
+
+def _decider(value: Any) -> Decider:
+    person = _object(value)
+    return Decider(_text(person, "name"), _text(person, "method"), _text(person, "on_behalf_of"))
+
+
+def _message(value: Any) -> Message:
+    said = _object(value)
+    return Message(_text(said, "text"), said.get("is_question") is True, _text(said, "author"))
+
+
+def _finding(value: Any) -> str:
+    return value if isinstance(value, str) else _text(_object(value), "message")
+
+
+def _object(value: Any) -> Dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Malformed("an entry is no object")
+    return value

@@ -1,0 +1,231 @@
+"""The command line tool. The answer goes to stdout, and only when it permits to go on."""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from stuck import strict_json
+from stuck.answers import Answer, plain
+from stuck.client import Client, Payload
+from stuck.errors import DoNotProceed, NotSetUp, QuestionOpen, Rejected, Undecided, WithAnswer
+from stuck.parser import make_parser
+
+INTERRUPTED = 130
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Run one command; the exit code says whether to proceed."""
+    arguments = make_parser().parse_args(argv)
+    try:
+        code = COMMANDS[arguments.command](client_from(os.environ), arguments)
+        sys.stdout.flush()
+    except DoNotProceed as error:
+        _explain(error, as_json=getattr(arguments, "json", False))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("Stopped waiting. The case stays open.")
+        return INTERRUPTED
+    except OSError as error:
+        say(f"{error.filename or 'stdout'}: {error.strerror}")
+        return 1
+    return code
+
+
+def client_from(environment: Mapping[str, str]) -> Client:
+    """A client with the settings in the environment. Raises :class:`NotSetUp`."""
+    jwks = environment.get("GOVERNANCE_JWKS", "")
+    return Client(
+        _setting(environment, "GOVERNANCE_URL"),
+        _key(environment),
+        runner=environment.get("GOVERNANCE_RUNNER", ""),
+        jwks=_bytes_of(jwks) if jwks else None,
+        report=_once_each(),
+    )
+
+
+def say(sentence: str) -> None:
+    """Tell the person or agent that reads along."""
+    print(f"stuck: {plain(sentence)}", file=sys.stderr, flush=True)
+
+
+def ask(client: Client, arguments: argparse.Namespace) -> int:
+    case = client.ask(
+        read_payload(arguments.file),
+        idempotency_key=arguments.idempotency_key,
+        agent=arguments.agent,
+        environment=arguments.environment,
+        run=arguments.run,
+    )
+    say(f"{case.ref} {'is open' if case.created else 'was asked before'}. {case.url}")
+    for finding in case.findings:
+        say(f"noticed: {finding}")
+    if not arguments.wait:
+        print(case.ref)
+        say(f"Nobody has decided. Do not proceed. Wait with: stuck wait {case.ref}")
+        return Undecided.exit_code
+    return _wait(client, case.ref, arguments)
+
+
+def wait(client: Client, arguments: argparse.Namespace) -> int:
+    return _wait(client, arguments.case, arguments)
+
+
+def answer(client: Client, arguments: argparse.Namespace) -> int:
+    return _show(client.answer(arguments.case), as_json=arguments.json)
+
+
+def say_to_approvers(client: Client, arguments: argparse.Namespace) -> int:
+    client.say(arguments.case, arguments.text)
+    say("The approvers have your answer. Nobody has decided yet.")
+    return 0
+
+
+def withdraw(client: Client, arguments: argparse.Namespace) -> int:
+    client.withdraw(arguments.case, arguments.reason)
+    say("Withdrawn. Do not proceed.")
+    return 0
+
+
+def consume(client: Client, arguments: argparse.Namespace) -> int:
+    permit = client.consume(arguments.case)
+    print(permit.request_sha256)
+    say("The permit is spent. Do the act now, once, and report the outcome.")
+    return 0
+
+
+def outcome(client: Client, arguments: argparse.Namespace) -> int:
+    given = ((arguments.kept, True), (arguments.broken, False), (arguments.unchecked, None))
+    constraints = [_constraint(words, kept) for items, kept in given for words in items]
+    client.outcome(
+        arguments.case, arguments.result, summary=arguments.summary, constraints=constraints
+    )
+    say("The outcome is recorded.")
+    return 0
+
+
+def resolve(client: Client, arguments: argparse.Namespace) -> int:
+    found = client.resolve(arguments.agent, arguments.environment)
+    if arguments.out:
+        _write(arguments.out, found.raw)
+    else:
+        sys.stdout.buffer.write(found.raw)
+    say(f"{found.agent} version {found.sequence}, approved; sha256 {found.sha256}")
+    return 0
+
+
+def whoami(client: Client, arguments: argparse.Namespace) -> int:
+    print(json.dumps(client.whoami(), indent=2))
+    return 0
+
+
+COMMANDS: Dict[str, Callable[[Client, argparse.Namespace], int]] = {
+    "ask": ask,
+    "wait": wait,
+    "answer": answer,
+    "say": say_to_approvers,
+    "withdraw": withdraw,
+    "consume": consume,
+    "outcome": outcome,
+    "resolve": resolve,
+    "whoami": whoami,
+}
+
+
+def read_payload(path: str) -> Payload:
+    """A JSON object, or the text of a Markdown block."""
+    raw = sys.stdin.buffer.read() if path == "-" else _bytes_of(path)
+    try:
+        if path.endswith(".json") or raw.lstrip()[:1] == b"{":
+            return strict_json.object_of(raw)
+        return raw.decode("utf-8-sig")
+    except ValueError as error:
+        raise NotSetUp(f"{path} cannot be read: {error}.") from None
+
+
+def _wait(client: Client, ref: str, arguments: argparse.Namespace) -> int:
+    on_question = _from_keyboard if sys.stdin is not None and sys.stdin.isatty() else None
+    found = client.wait(ref, arguments.timeout, on_question=on_question)
+    return _show(found, as_json=arguments.json)
+
+
+def _from_keyboard(answer: Answer) -> Optional[str]:
+    for question in answer.questions:
+        say(f"{answer.ref}: an approver asks: {question}")
+    print("your answer (empty to leave it open): ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() or None
+
+
+def _show(answer: Answer, *, as_json: bool) -> int:
+    """Print an answer that was judged to be a yes."""
+    print(_as_json(answer, proceed=True) if as_json else answer.block())
+    return 0
+
+
+def _as_json(answer: Answer, *, proceed: bool) -> str:
+    return json.dumps({**answer.raw, "proceed": proceed}, indent=2)
+
+
+def _explain(error: DoNotProceed, *, as_json: bool) -> None:
+    say(error.sentence)
+    if not isinstance(error, WithAnswer):
+        return
+    if as_json:
+        # Whoever reads only this, not the exit code, must not read a yes.
+        print(_as_json(error.answer, proceed=False), flush=True)
+    if isinstance(error, Rejected):
+        print(error.answer.block(), file=sys.stderr)
+    if isinstance(error, QuestionOpen):
+        for question in error.answer.questions:
+            say(f"question: {question}")
+        say(f'Answer with: stuck say {error.answer.ref} "..."')
+
+
+def _constraint(words: List[str], kept: Optional[bool]) -> Dict[str, Any]:
+    if len(words) > 2:
+        raise NotSetUp("A constraint takes at most one piece of evidence. Put it in quotes.")
+    return {"constraint": words[0], "kept": kept, "evidence": "".join(words[1:])}
+
+
+def _setting(environment: Mapping[str, str], name: str) -> str:
+    if not environment.get(name):
+        raise NotSetUp(f"{name} is not set.")
+    return environment[name]
+
+
+def _key(environment: Mapping[str, str]) -> str:
+    path = environment.get("GOVERNANCE_KEY_FILE", "")
+    if environment.get("GOVERNANCE_KEY") or not path:
+        return _setting(environment, "GOVERNANCE_KEY")
+    return _bytes_of(path).decode("utf-8", errors="replace")
+
+
+def _bytes_of(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _write(path: str, raw: bytes) -> None:
+    """The whole file or none: a half-written definition must not be there to be used."""
+    folder = os.path.dirname(os.path.abspath(path))
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+        file.write(raw)
+    os.replace(file.name, path)
+
+
+def _once_each() -> Callable[[str], None]:
+    """Report a trouble when it is new, not every time it is tried again."""
+    told = [""]
+
+    def report(sentence: str) -> None:
+        if sentence != told[0]:
+            told[0] = sentence
+            say(sentence)
+
+    return report
+
+
+if __name__ == "__main__":
+    sys.exit(main())

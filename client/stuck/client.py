@@ -1,0 +1,310 @@
+"""The client: ask, wait, prove, act, report. No error of any kind means 'go on'."""
+
+import hashlib
+import json
+import re
+import time
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    TypeVar,
+    Union,
+)
+from urllib.parse import quote, urlencode
+
+from stuck import receipts
+from stuck.answers import Answer, Case, Malformed, answer_of, case_of
+from stuck.calls import Call, Deadline, Pauses, Portal, Report, members_of
+from stuck.errors import NotSetUp, NotVerified, QuestionOpen, Undecided
+from stuck.judging import judge
+from stuck.receipts import Expected, KeySet
+from stuck.transport import Reply
+
+T = TypeVar("T")
+POLL = 25.0
+AT_ONCE = 1.0
+RESOLVED_IS_FRESH = 600.0
+REF = re.compile(r"(?:ESC-)?([1-9][0-9]{0,17})", re.IGNORECASE)
+JSON_TYPE = {"Content-Type": "application/json", "Accept": "application/json"}
+
+Payload = Union[str, Mapping[str, Any]]
+OnQuestion = Callable[[Answer], Optional[str]]
+
+
+class Definition(NamedTuple):
+    """An approved definition: the very bytes, and the claims that were proven about them."""
+
+    agent: str
+    environment: str
+    raw: bytes
+    sha256: str
+    sequence: int
+    constitution_sha256: str
+    receipt: str
+
+
+class Permit(NamedTuple):
+    """The spent right to do one act: the one with this fingerprint."""
+
+    request_sha256: str
+    spent_at: str
+    receipt: str
+    raw: Mapping[str, Any]
+
+
+class Client:
+    """A runner's connection to the portal.
+
+    ``timeout`` bounds, in seconds, every call but ``wait``; ``runner`` and ``jwks`` pin what is
+    otherwise asked from the portal: this runner's name and the portal's public keys.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        timeout: float = 60.0,
+        *,
+        runner: str = "",
+        jwks: Optional[bytes] = None,
+        report: Report = lambda sentence: None,
+    ) -> None:
+        self._portal = Portal(url, key, report)
+        self._timeout = timeout
+        self._runner = runner
+        self._keys = None if jwks is None else _pinned(jwks)
+        self._keys_are_pinned = jwks is not None
+
+    def resolve(self, agent: str, environment: str = "production") -> Definition:
+        """The approved definition of an agent, its receipt and fingerprint checked.
+
+        Raises :class:`stuck.errors.Refused` where nothing is approved, released and standing.
+        """
+        path = f"/api/v1/agents/{quote(agent, safe='')}/resolve/"
+        query = urlencode({"environment": environment})
+        call = Call("GET", f"{path}?{query}", headers={"Accept": "text/markdown"})
+        reply = self._fetch(call, _as_it_is)
+        sha256 = hashlib.sha256(reply.body).hexdigest()
+        about = {"agent": agent, "environment": environment, "sha256": sha256}
+        token = reply.headers.get("x-receipt", "")
+        claims = self._verifier(typ="resolve+jwt")(token, f"agent:{agent}", about)
+        if claims["iat"] < time.time() - RESOLVED_IS_FRESH:
+            raise NotVerified("The receipt of this definition is old. It may stand no longer.")
+        return Definition(
+            agent=agent,
+            environment=environment,
+            raw=reply.body,
+            sha256=sha256,
+            sequence=claims.get("sequence", 0),
+            constitution_sha256=claims.get("constitution_sha256", ""),
+            receipt=token,
+        )
+
+    def ask(
+        self,
+        payload: Payload,
+        *,
+        idempotency_key: str = "",
+        agent: str = "",
+        environment: str = "",
+        run: str = "",
+    ) -> Case:
+        """Escalate: a JSON object, or the Markdown block as text. Returns at once.
+
+        The same content in the same ``run`` makes one case, however often it is sent; name
+        another run, or a key of your own, to ask anew.
+        """
+        named = {"agent": agent, "environment": environment, "run": run}
+        call = _raise_call(payload, {name: value for name, value in named.items() if value})
+        key = idempotency_key or _key_of(call)
+        call = call._replace(headers={**call.headers, "Idempotency-Key": key})
+        return self._fetch(
+            call, lambda reply: case_of(members_of(reply), created=reply.status == 201)
+        )
+
+    def wait(
+        self,
+        ref: Union[str, Case],
+        timeout: Optional[float] = None,
+        *,
+        on_question: Optional[OnQuestion] = None,
+    ) -> Answer:
+        """Wait until people have decided; return only what permits to go on, verified.
+
+        Without ``timeout`` it waits for ever: through restarts of the portal, of the network,
+        over weeks. ``on_question`` gets an approver's question and returns what to answer, or
+        None. Raises a :class:`stuck.errors.DoNotProceed` for everything else.
+        """
+        name, deadline, pauses = _ref_of(ref), Deadline(timeout), Pauses()
+        since: Optional[int] = None
+        while True:
+            asked_at = time.monotonic()
+            answer = self._poll(name, since, deadline)
+            try:
+                return judge(answer, self._verifier(deadline))
+            except Undecided:
+                if deadline.passed:
+                    raise
+            except QuestionOpen:
+                said = on_question(answer) if on_question else None
+                if said is None:
+                    raise
+                answer = self.say(name, said)
+            if answer.revision != since:
+                since, pauses = answer.revision, Pauses()
+            elif time.monotonic() - asked_at < AT_ONCE:
+                pauses.take(deadline)  # it held nothing: it is shutting down, or a proxy answered
+
+    def answer(self, ref: Union[str, Case]) -> Answer:
+        """The case as it is now. Returns it only when it permits to go on, as ``wait`` does."""
+        return judge(self.read(ref), self._verifier())
+
+    def read(self, ref: Union[str, Case]) -> Answer:
+        """The case as it is now, unjudged and unverified: to show, not to act on."""
+        name = _ref_of(ref)
+        return self._fetch(Call("GET", _path(name)), lambda reply: _about(name, reply))
+
+    def say(self, ref: Union[str, Case], text: str) -> Answer:
+        """Answer an approver's question. The case goes back to the approvers."""
+        self._post(ref, "messages", {"text": text})
+        return self.read(ref)
+
+    def withdraw(self, ref: Union[str, Case], reason: str) -> None:
+        """Take the case back: nobody needs to decide it any more."""
+        self._post(ref, "withdraw", {"reason": reason})
+
+    def consume(self, ref: Union[str, Case]) -> Permit:
+        """Spend the permit, immediately before the act. Returns once; then act, once.
+
+        Raises :class:`stuck.errors.Refused` where the permit is spent, expired or for something
+        else. When an answer got lost on the way the permit may be spent all the same: it is
+        refused then, and the runner has to ask again.
+        """
+        answer = self.answer(ref)
+        fingerprint = answer.request_sha256
+        members = self._post(ref, "consume", {"request_sha256": fingerprint})
+        token = str(members.get("receipt") or "")
+        about = {"request_sha256": fingerprint}
+        self._verifier(typ="permit+jwt")(token, f"escalation:{_ref_of(ref)}", about)
+        return Permit(fingerprint, str(members.get("spent_at", "")), token, members)
+
+    def outcome(
+        self,
+        ref: Union[str, Case],
+        result: str,
+        *,
+        summary: str = "",
+        constraints: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Report what became of it: ``succeeded``, ``failed`` or ``unknown``.
+
+        ``constraints`` holds ``{"constraint", "kept": True | False | None, "evidence"}``.
+        """
+        kept: List[Dict[str, Any]] = [dict(item) for item in constraints]
+        self._post(ref, "outcome", {"result": result, "summary": summary, "constraints": kept})
+
+    def whoami(self) -> Dict[str, Any]:
+        """What the portal knows about this key: the runner, its scopes, when it expires."""
+        return self._fetch(Call("GET", "/api/v1/me/"), members_of)
+
+    def _poll(self, ref: str, since: Optional[int], deadline: Deadline) -> Answer:
+        hold = deadline.left(POLL)
+        query = {"timeout": f"{hold:.3f}", **({} if since is None else {"since": str(since)})}
+        call = Call("GET", f"{_path(ref)}wait/?{urlencode(query)}", holds_for=hold)
+        return self._fetch(call, lambda reply: _about(ref, reply), deadline)
+
+    def _post(self, ref: Union[str, Case], act: str, members: Mapping[str, Any]) -> Dict[str, Any]:
+        body = json.dumps(members).encode()
+        call = Call("POST", f"{_path(_ref_of(ref))}{act}/", body, JSON_TYPE)
+        return self._fetch(call, members_of)
+
+    def _fetch(
+        self, call: Call, read: Callable[[Reply], T], deadline: Optional[Deadline] = None
+    ) -> T:
+        return self._portal.fetch(call, deadline or Deadline(self._timeout), read)
+
+    def _verifier(
+        self, deadline: Optional[Deadline] = None, *, typ: str = "receipt+jwt"
+    ) -> "Callable[[str, str, Mapping[str, Any]], Dict[str, Any]]":
+        """What checks a receipt for this runner, asking the portal for as long as there is."""
+
+        def verify(token: str, subject: str, claims: Mapping[str, Any]) -> Dict[str, Any]:
+            keys = self._keys_with(receipts.key_id(token), deadline)
+            audience = f"runner:{self._own_name(deadline)}"
+            expected = Expected(audience, subject, claims, typ)
+            return receipts.verify(token, keys=keys, expected=expected, now=time.time())
+
+        return verify
+
+    def _own_name(self, deadline: Optional[Deadline]) -> str:
+        if not self._runner:
+            self._runner = self._fetch(Call("GET", "/api/v1/me/"), _runner_in, deadline)
+        return self._runner
+
+    def _keys_with(self, kid: str, deadline: Optional[Deadline]) -> KeySet:
+        """The key set; read again when it does not know a key, since keys are rotated."""
+        if self._keys is None or (not self._keys_are_pinned and kid not in self._keys):
+            call = Call("GET", "/.well-known/jwks.json")
+            self._keys = self._fetch(call, lambda reply: KeySet.from_jwks(reply.body), deadline)
+        return self._keys
+
+
+def _as_it_is(reply: Reply) -> Reply:
+    return reply
+
+
+def _pinned(jwks: bytes) -> KeySet:
+    try:
+        return KeySet.from_jwks(jwks)
+    except ValueError as error:
+        raise NotSetUp(f"The pinned key set cannot be read: {error}.") from None
+
+
+def _runner_in(reply: Reply) -> str:
+    name = members_of(reply).get("runner")
+    if not isinstance(name, str) or not name:
+        raise Malformed("it does not say whose key this is")
+    return name
+
+
+def _ref_of(ref: Union[str, Case]) -> str:
+    """``ESC-12`` for 12, esc-12, ESC-12 or a case."""
+    found = REF.fullmatch(ref.ref if isinstance(ref, Case) else ref.strip())
+    if not found:
+        raise NotSetUp(f"This names no case: {ref!r}. Cases are called ESC-12.")
+    return f"ESC-{found.group(1)}"
+
+
+def _path(ref: str) -> str:
+    return f"/api/v1/escalations/{ref}/"
+
+
+def _about(ref: str, reply: Reply) -> Answer:
+    answer = answer_of(members_of(reply))
+    if answer.ref != ref:
+        raise NotVerified(f"Asked about {ref}, the portal speaks of {answer.ref!r}.", answer)
+    return answer
+
+
+def _raise_call(payload: Payload, named: Dict[str, str]) -> Call:
+    if isinstance(payload, str):
+        path = f"/api/v1/escalations/{'?' + urlencode(named) if named else ''}"
+        headers = {"Content-Type": "text/markdown; charset=utf-8", "Accept": "application/json"}
+        return Call("POST", path, payload.encode(), headers)
+    try:
+        body = json.dumps({**payload, **named}, sort_keys=True, allow_nan=False).encode()
+    except (ValueError, TypeError) as error:
+        raise NotSetUp(f"The escalation is no JSON: {error}.") from None
+    return Call("POST", "/api/v1/escalations/", body, JSON_TYPE)
+
+
+def _key_of(call: Call) -> str:
+    """One key for one content in one run: both are in the path or the body."""
+    content = call.path.encode() + b"\n" + (call.body or b"")
+    return f"stuck-{hashlib.sha256(content).hexdigest()}"

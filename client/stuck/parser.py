@@ -1,0 +1,117 @@
+"""The options of the command line."""
+
+import argparse
+import sys
+from typing import NoReturn
+
+from stuck import __version__
+
+EXIT_CODES = """\
+exit codes:
+  0   proceed (ask --wait, wait, answer, consume); done (all other commands)
+  1   wrong usage, missing settings, anything unforeseen
+  10  rejected
+  11  withdrawn, or dismissed without a decision
+  12  still undecided; the case stays open
+  13  an approver asked a question: answer it with `stuck say`
+  14  approved, but the time to use it has passed
+  20  the portal cannot be reached
+  21  the portal refused the call
+  22  not verified: what came is not proven to be the portal's word
+Every code but 0 means: do not proceed.
+
+settings:
+  GOVERNANCE_URL       the portal's address
+  GOVERNANCE_KEY       this runner's key (or GOVERNANCE_KEY_FILE, a file that holds it)
+  GOVERNANCE_RUNNER    this runner's name, to pin it (otherwise the portal is asked)
+  GOVERNANCE_JWKS      a file with the portal's public keys, to pin them
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Exits with 1, since 2 would be a code that says nothing here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(1, f"stuck: {message}\n")
+
+
+def make_parser() -> Parser:
+    """The whole grammar, one function per group of commands."""
+    parser = Parser(
+        prog="stuck",
+        description="Ask people before you act, and wait for their answer.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"stuck {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _asking(commands)
+    _acting(commands)
+    _reading(commands)
+    return parser
+
+
+def _asking(commands: "argparse._SubParsersAction[Parser]") -> None:
+    ask = commands.add_parser("ask", help="escalate, and wait for the answer with --wait")
+    ask.add_argument("--file", required=True, help="JSON or the Markdown block; - reads stdin")
+    ask.add_argument("--agent", default="", help="the agent that asks")
+    ask.add_argument("--environment", default="", help="such as production")
+    ask.add_argument("--run", default="", help="the run; the same question in one run is one case")
+    ask.add_argument("--idempotency-key", default="", help="a key of your own instead")
+    ask.add_argument("--wait", action="store_true", help="wait until people have decided")
+    _waiting(ask)
+    wait = commands.add_parser("wait", help="wait until people have decided a case")
+    _case(wait)
+    _waiting(wait)
+    answer = commands.add_parser("answer", help="the answer as it is now, without waiting")
+    _case(answer)
+    answer.add_argument("--json", action="store_true", help="the whole answer as JSON")
+
+
+def _acting(commands: "argparse._SubParsersAction[Parser]") -> None:
+    say = commands.add_parser("say", help="answer a question of the approvers")
+    _case(say)
+    say.add_argument("text")
+    withdraw = commands.add_parser("withdraw", help="take a case back")
+    _case(withdraw)
+    withdraw.add_argument("--reason", default="", help="why nobody needs to decide it any more")
+    consume = commands.add_parser("consume", help="spend the permit, right before the act")
+    _case(consume)
+    outcome = commands.add_parser("outcome", help="report what became of it")
+    _case(outcome)
+    outcome.add_argument("--result", required=True, choices=["succeeded", "failed", "unknown"])
+    outcome.add_argument("--summary", default="")
+    for name, meaning in (("kept", "was kept"), ("broken", "was not"), ("unchecked", "is unknown")):
+        outcome.add_argument(
+            f"--{name}",
+            action="append",
+            nargs="+",
+            default=[],
+            metavar=("CONSTRAINT", "EVIDENCE"),
+            help=f"a constraint that {meaning}, and how you know",
+        )
+
+
+def _reading(commands: "argparse._SubParsersAction[Parser]") -> None:
+    resolve = commands.add_parser("resolve", help="the approved definition of an agent")
+    resolve.add_argument("agent")
+    resolve.add_argument("--environment", default="production")
+    resolve.add_argument("--out", default="", help="write it to this file instead of stdout")
+    commands.add_parser("whoami", help="what the portal knows about this key")
+
+
+def _case(parser: Parser) -> None:
+    parser.add_argument("case", metavar="ESC-12")
+
+
+def _waiting(parser: Parser) -> None:
+    parser.add_argument("--timeout", type=_seconds, help="give up waiting after so many seconds")
+    parser.add_argument("--json", action="store_true", help="the whole answer as JSON")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError
+    return seconds
