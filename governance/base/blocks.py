@@ -65,7 +65,6 @@ class Named:
     name: str
     line: int
     parts: list[str] = field(default_factory=list)
-    indent: int = 0
 
     @property
     def text(self) -> str:
@@ -82,8 +81,8 @@ class Block:
 
 def read_block(text: str) -> Block:
     """Read a block, fenced or not. Never raises."""
-    inner, around = _unfenced(text)
-    return _BlockReader(textwrap.dedent(inner).split("\n"), around).read()
+    inner, first_line, around = _unfenced(text)
+    return _BlockReader(textwrap.dedent(inner).split("\n"), first_line, around).read()
 
 
 def field_name(written: str) -> str:
@@ -103,15 +102,15 @@ def plain_title(text: str) -> str:
     return _ORNAMENT.sub("", text).rstrip(" \t:*_#").strip()
 
 
-def _unfenced(text: str) -> tuple[str, tuple[str, ...]]:
-    """The content of the first fenced block that names known fields, and the lines around it."""
+def _unfenced(text: str) -> tuple[str, int, tuple[str, ...]]:
+    """The first fenced block that names known fields, its first line, and the lines around it."""
     lines = text.split("\n")
     for opening, (closing, _) in fences(lines)[0].items():
         inner = lines[opening + 1 : closing]
         if sum(_names_known(line.strip()) for line in inner) >= 2:
             around = (line.strip() for line in lines[:opening] + lines[closing + 1 :])
-            return "\n".join(inner), tuple(line for line in around if line)
-    return text, ()
+            return "\n".join(inner), opening + 2, tuple(line for line in around if line)
+    return text, 1, ()
 
 
 def _names_known(line: str) -> bool:
@@ -140,8 +139,9 @@ def _is_title_case(name: str) -> bool:
 
 
 class _BlockReader:
-    def __init__(self, lines: list[str], around: tuple[str, ...]) -> None:
+    def __init__(self, lines: list[str], first_line: int, around: tuple[str, ...]) -> None:
         self.lines = lines
+        self.first_line = first_line
         self.notes = list(around)
         self.title = ""
         self.fields: list[Named] = []
@@ -169,7 +169,7 @@ class _BlockReader:
         elif current is not None and current.name == "Options" and self._option(line, named):
             current.parts.append(line)
         elif named is not None:
-            self.fields.append(Named(named[0], i + 1, [named[1]] if named[1] else []))
+            self.fields.append(Named(named[0], i + self.first_line, [named[1]] if named[1] else []))
         elif current is not None and self._goes_on(line, i, current, after_blank):
             self._append(current, line)
         else:
