@@ -1,7 +1,7 @@
 """Agents with where each of them stands, at the same number of queries for any page of them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from governance.constitution.services import current_sha256
 
 HEAVY = ("raw", "text", "contract", "frontmatter")
 NONE = "none"
+SEVERITIES = {"error": ("bad", "error"), "warning": ("warn", "warning"), "info": ("info", "note")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class Overview:
     @property
     def inherits_all_tools(self) -> bool:
         return self.newest is not None and self.newest.tools is None
+
+    @property
+    def badges(self) -> list[dict[str, str]]:
+        """The findings, counted, as badges."""
+        return badges_of(self.findings)
 
     @property
     def production(self) -> Release | None:
@@ -94,4 +100,13 @@ def released(agent_ids: Sequence[int]) -> dict[int, list[Release]]:
 def severities(version: AgentVersion) -> dict[str, int]:
     """How many findings of each severity a version has."""
     counted = Counter(finding["severity"] for finding in version.findings)
-    return {severity: counted[severity] for severity in ("error", "warning", "info")}
+    return {severity: counted[severity] for severity in SEVERITIES}
+
+
+def badges_of(counts: Mapping[str, int]) -> list[dict[str, str]]:
+    """``2 errors``, ``1 note``: value, tone and label of a badge for each severity found."""
+    return [
+        {"value": severity, "tone": tone, "label": f"{count} {noun}{'' if count == 1 else 's'}"}
+        for severity, (tone, noun) in SEVERITIES.items()
+        if (count := counts.get(severity, 0))
+    ]

@@ -320,8 +320,12 @@ def suspend(
 def _numbered(agent: Agent, sequence: int) -> AgentVersion:
     version = agent.versions.filter(sequence=sequence).defer("raw", "text").first()
     if version is None:
-        raise NotThere(f"{agent} has no version {sequence}.", code="unknown_version")
+        raise no_such_version(agent, sequence)
     return version
+
+
+def no_such_version(agent: Agent, sequence: int) -> NotThere:
+    return NotThere(f"{agent} has no version {sequence}.", code="unknown_version")
 
 
 @transaction.atomic

@@ -1,3 +1,17 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from agents import views
+
+VERSION = "agents/<slug:slug>/versions/<int:sequence>/"
+
+urlpatterns = [
+    path("agents/", views.agents, name="agents"),
+    path("agents/<slug:slug>/", views.agent, name="agent"),
+    path("agents/<slug:slug>/suspend/", views.suspend, name="agent-suspend"),
+    path("agents/<slug:slug>/suspensions/<int:suspension_id>/lift/", views.lift, name="agent-lift"),
+    path(VERSION, views.agent_version, name="agent-version"),
+    path(f"{VERSION}raw/", views.raw, name="agent-version-raw"),
+    path(f"{VERSION}submit/", views.submit, name="agent-version-submit"),
+    path(f"{VERSION}vote/", views.vote, name="agent-version-vote"),
+    path(f"{VERSION}release/", views.release, name="agent-version-release"),
+]

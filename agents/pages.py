@@ -1,0 +1,199 @@
+"""What the pages of agents show: queries and plain values, no requests."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Count
+from django.urls import reverse
+
+from agents.forms import ImportForm, ReleaseForm, SuspendForm
+from agents.models import Agent, AgentVersion, Family, Release, Suspension, TriggerKind
+from agents.overview import HEAVY, badges_of, for_overview, overviews, released, severities
+from agents.permissions import why_not
+from agents.standing import (
+    LABELS,
+    STANDING_TONES,
+    check_releasable,
+    check_submittable,
+    standing_of,
+    with_status,
+)
+from governance.base.errors import Refusal
+from governance.constitution.services import current
+from governance.people.models import User
+from governance.people.permissions import Permission
+from governance.review.forms import VoteForm
+from governance.review.services import latest_review, panel_for
+
+PER_PAGE = 50
+MOST_VERSIONS = 100
+REPAIRS = frozenset({"ENCODING_REPAIRED", "ENCODING_NOT_UTF8"})
+GRAVITY = {"error": 0, "warning": 1, "info": 2}
+
+
+def board(query: Mapping[str, str]) -> dict[str, Any]:
+    """One page of agents in the order of their slugs, of all families or of one."""
+    family, after = query.get("family", ""), query.get("after", "")
+    found = for_overview(Agent.objects.order_by("slug"))
+    if family:
+        found = found.filter(family__slug=family)
+    if after:
+        found = found.filter(slug__gt=after)
+    rows: list[Any] = list(found[: PER_PAGE + 1])
+    more = len(rows) > PER_PAGE
+    return {
+        "rows": overviews(rows[:PER_PAGE]),
+        "segments": _segments(family),
+        "family_names": ImportForm.families(),
+        "first": _board_url(family) if after else "",
+        "next": _board_url(family, rows[PER_PAGE - 1].slug) if more else "",
+    }
+
+
+def _segments(chosen: str) -> list[dict[str, Any]]:
+    families = list(Family.objects.annotate(size=Count("agents")))
+    whole = sum(family.size for family in families)
+    return [
+        {"label": "All", "href": _board_url(""), "current": not chosen, "count": whole},
+        *(
+            {
+                "label": family.name,
+                "href": _board_url(family.slug),
+                "current": family.slug == chosen,
+                "count": family.size,
+            }
+            for family in families
+        ),
+    ]
+
+
+def _board_url(family: str, after: str = "") -> str:
+    query = {name: value for name, value in (("family", family), ("after", after)) if value}
+    return reverse("agents") + (f"?{urlencode(query)}" if query else "")
+
+
+def agent(found: Agent, user: User, form: SuspendForm | None = None) -> dict[str, Any]:
+    """An agent with its versions, releases and suspensions, the newest first."""
+    law = current()
+    versions: list[Any] = list(
+        with_status(found.versions.order_by("-sequence"))
+        .select_related("author", "proposed_by")
+        .defer(*HEAVY)[:MOST_VERSIONS]
+    )
+    for version in versions:
+        _name_standing(version, law.sha256 if law else "")
+    newest = versions[0] if versions else None
+    return {
+        "agent": found,
+        "versions": versions,
+        "newest": newest,
+        "contract": _contract(newest) if newest else {},
+        "peers": peers(newest) if newest else [],
+        "current": released([found.pk])[found.pk],
+        "releases": _releases(found),
+        "suspensions": list(_suspensions(found)),
+        "suspend_form": form or SuspendForm(sequences=[v.sequence for v in versions]),
+        "why_no_suspension": why_not(user, Permission.SUSPEND),
+    }
+
+
+def _contract(version: AgentVersion) -> dict[str, Any]:
+    contract: dict[str, Any] = AgentVersion.objects.values_list("contract", flat=True).get(
+        pk=version.pk
+    )
+    return contract
+
+
+def _releases(found: Agent) -> Sequence[Release]:
+    related = found.releases.select_related("environment", "version", "released_by")
+    return related.only(
+        "at", "environment__name", "environment__slug", "version__sequence", "released_by__name",
+        "released_by__email",
+    )[:20]  # fmt: skip
+
+
+def _suspensions(found: Agent) -> Sequence[Suspension]:
+    related = found.suspensions.select_related("version", "suspended_by", "lifted_by")
+    return related.defer(*(f"version__{name}" for name in (*HEAVY, "findings")))[:20]
+
+
+def sequences(found: Agent) -> list[int]:
+    """The numbers of an agent's versions, as many as its page shows."""
+    numbers = found.versions.order_by("-sequence").values_list("sequence", flat=True)
+    return list(numbers[:MOST_VERSIONS])
+
+
+def _name_standing(version: Any, law: str) -> None:
+    """``standing``, its label and tone, and the findings counted, for the templates."""
+    version.standing = standing_of(version.status, version.judged_under, law=law)
+    version.standing_label = LABELS[version.standing]
+    version.standing_tone = STANDING_TONES[version.standing]
+    version.badges = badges_of(severities(version))
+
+
+def peers(version: AgentVersion) -> list[dict[str, Any]]:
+    """The edges to peers; a named agent that the portal does not hold is marked."""
+    edges = list(version.coordinations.all())
+    known = dict(
+        Agent.objects.filter(slug__in=[edge.peer for edge in edges]).values_list("slug", "name")
+    )
+    return [
+        {
+            "peer": edge.peer,
+            "text": edge.text,
+            "line": edge.line,
+            "is_people": edge.peer_kind == "people",
+            "is_known": edge.peer in known,
+        }
+        for edge in edges
+    ]
+
+
+def version(found: Any, user: User, form: VoteForm | None = None) -> dict[str, Any]:
+    """A version: its contract by parts, findings, repairs, text by lines, review, acts."""
+    law = current()
+    law_sha256 = law.sha256 if law else ""
+    _name_standing(found, law_sha256)
+    review = latest_review(found.subject)
+    unsubmittable = sentence_of(check_submittable, found, law=law_sha256)
+    return {
+        "agent": found.agent,
+        "version": found,
+        "contract": found.contract,
+        "triggers": _by_kind(found.contract.get("triggers", [])),
+        "peers": peers(found),
+        "findings": sorted(found.findings, key=_gravity),
+        "repairs": [f for f in found.findings if f["code"] in REPAIRS],
+        "lines": found.text.split("\n"),
+        "law": law,
+        "panel": panel_for(user, review) if review else None,
+        "vote_form": form or (VoteForm.about(review) if review else None),
+        "why_no_submission": why_not(user, Permission.PROPOSE) or unsubmittable,
+        "can_be_submitted": not unsubmittable,
+        "release_form": ReleaseForm(),
+        "why_no_release": why_not(user, Permission.RELEASE)
+        or sentence_of(check_releasable, found, law=law_sha256),
+        "current": released([found.agent_id])[found.agent_id],
+    }
+
+
+def sentence_of(check: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    """Why a check refuses; empty where it does not."""
+    try:
+        check(*args, **kwargs)
+    except Refusal as refusal:
+        return refusal.sentence
+    return ""
+
+
+def _gravity(finding: Mapping[str, Any]) -> tuple[int, int]:
+    return GRAVITY[finding["severity"]], finding["line"]
+
+
+def _by_kind(triggers: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    grouped = [
+        (str(label), [trigger for trigger in triggers if trigger["kind"] == kind])
+        for kind, label in TriggerKind.choices
+    ]
+    return [(label, found) for label, found in grouped if found]

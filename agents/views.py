@@ -1,0 +1,208 @@
+"""The family board, an agent, a version, and what people do there."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from agents import pages, services
+from agents.forms import ImportForm, ReleaseForm, SuspendForm
+from agents.permissions import agent_for, why_not
+from agents.standing import with_status
+from governance.asking.links import method_of
+from governance.base.errors import InvalidInput, Refusal
+from governance.people.models import User
+from governance.people.permissions import Permission, check
+from governance.people.refusals import record
+from governance.people.services import actor_of
+from governance.people.signed_in import person
+from governance.review.forms import VoteForm
+from governance.review.services import latest_review
+
+RESULTS = "import_results"
+View = Callable[..., HttpResponse]
+
+
+def for_people(view: View) -> View:
+    """Signed-in people who may see things; everybody else is sent away."""
+
+    @login_required
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        check(person(request), Permission.VIEW)
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_people
+def agents(request: HttpRequest) -> HttpResponse:
+    """The family board, and the form that brings definitions in."""
+    form = ImportForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        request.session[RESULTS] = _import_all(form, person(request))
+        return redirect("agents")
+    context = pages.board(request.GET)
+    return render(
+        request,
+        "agents/board.html",
+        {
+            **context,
+            "form": form,
+            "results": request.session.pop(RESULTS, None),
+            "why_no_import": why_not(request.user, Permission.PROPOSE),
+        },
+        status=400 if request.method == "POST" else 200,
+    )
+
+
+def _import_all(form: ImportForm, by: User) -> list[dict[str, Any]]:
+    """Each file on its own: a refused one holds up no other."""
+    at = timezone.now()
+    family = form.cleaned_data["family"]
+    return [_import_one(name, raw, family, by, at) for name, raw in form.definitions()]
+
+
+def _import_one(name: str, raw: bytes, family: str, by: User, at: datetime) -> dict[str, Any]:
+    shown = name or "Pasted text"
+    try:
+        version, created = services.import_definition(
+            raw=raw, filename=name, family=family, by=by, at=at
+        )
+    except Refusal as refusal:
+        record(refusal, by=actor_of(by), where=f"import {name}")
+        return {"file": shown, "result": "refused", "sentence": refusal.sentence}
+    return {
+        "file": shown,
+        "result": "new" if created else "unchanged",
+        "agent": version.agent.slug,
+        "sequence": version.sequence,
+        "url": version.get_absolute_url(),
+        "findings": len(version.findings),
+    }
+
+
+@require_safe
+@for_people
+def agent(request: HttpRequest, slug: str) -> HttpResponse:
+    """One agent: versions, releases, suspensions, rules and edges of the newest version."""
+    found = agent_for(request.user, slug)
+    context = pages.agent(found, person(request))
+    return render(request, "agents/agent.html", context)
+
+
+@require_safe
+@for_people
+def agent_version(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
+    """What a version says, what was noticed, and where its review stands."""
+    found = _version(request, slug, sequence, with_text=True)
+    return _version_page(request, found)
+
+
+def _version_page(request: HttpRequest, found: Any, form: VoteForm | None = None) -> HttpResponse:
+    context = pages.version(found, person(request), form)
+    status = 400 if form is not None else 200
+    return render(request, "agents/version.html", context, status=status)
+
+
+@require_safe
+@for_people
+def raw(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
+    """The bytes as they came, never shown by the browser as a page."""
+    found = _version(request, slug, sequence, with_text=True)
+    response = HttpResponse(bytes(found.raw), content_type="application/octet-stream")
+    response["Content-Disposition"] = content_disposition_header(
+        True, found.filename.rsplit("/", 1)[-1] or f"{slug}.md"
+    )
+    return response
+
+
+@require_POST
+@for_people
+def submit(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
+    found = _version(request, slug, sequence)
+    services.submit_version(version_id=found.pk, by=person(request), at=timezone.now())
+    messages.success(request, "Submitted. Everybody who may approve it is asked now.")
+    return redirect(found)
+
+
+@require_POST
+@for_people
+def vote(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
+    found = _version(request, slug, sequence, with_text=True)
+    form = VoteForm(request.POST)
+    if not form.is_valid():
+        return _version_page(request, found, form)
+    review = latest_review(found.subject)
+    voted = services.vote(
+        version_id=found.pk,
+        by=person(request),
+        **form.cleaned_data,
+        method=method_of(request, subject=f"review:{review.pk}" if review else ""),
+        at=timezone.now(),
+    )
+    messages.success(request, f"Your vote is recorded. {voted.get_status_display()}.")
+    return redirect(found)
+
+
+@require_POST
+@for_people
+def release(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
+    found = _version(request, slug, sequence)
+    form = ReleaseForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInput("Choose an environment.")
+    environment = form.cleaned_data["environment"]
+    services.release(
+        version_id=found.pk, environment=environment.slug, by=person(request), at=timezone.now()
+    )
+    messages.success(request, f"Version {sequence} is released to {environment.name.lower()}.")
+    return redirect(found)
+
+
+@require_POST
+@for_people
+def suspend(request: HttpRequest, slug: str) -> HttpResponse:
+    found = agent_for(request.user, slug)
+    form = SuspendForm(request.POST, sequences=pages.sequences(found))
+    if not form.is_valid():
+        context = pages.agent(found, person(request), form)
+        return render(request, "agents/agent.html", context, status=400)
+    services.suspend(
+        slug=slug,
+        sequence=form.cleaned_data["version"],
+        reason=form.cleaned_data["reason"],
+        by=person(request),
+        at=timezone.now(),
+    )
+    messages.success(request, "Suspended. Runners are refused from now on.")
+    return redirect(found)
+
+
+@require_POST
+@for_people
+def lift(request: HttpRequest, slug: str, suspension_id: int) -> HttpResponse:
+    found = agent_for(request.user, slug)
+    services.lift(suspension_id=suspension_id, by=person(request), at=timezone.now())
+    messages.success(request, "The suspension is lifted.")
+    return redirect(found)
+
+
+def _version(request: HttpRequest, slug: str, sequence: int, *, with_text: bool = False) -> Any:
+    owner = agent_for(request.user, slug)
+    found = with_status(owner.versions.filter(sequence=sequence)).select_related(
+        "agent__family", "author", "proposed_by__owner"
+    )
+    version = (found if with_text else found.defer("raw", "text")).first()
+    if version is None:
+        raise services.no_such_version(owner, sequence)
+    return version
