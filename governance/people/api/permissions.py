@@ -32,6 +32,15 @@ class Person(BasePermission):
         return isinstance(request.user, User) and has(request.user, Permission.VIEW)
 
 
+class AnyRunner(BasePermission):
+    """Any runner with a usable key, whatever its scopes."""
+
+    message = "This needs a runner's key."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.auth, RunnerKey)
+
+
 def runner_with(scope: Scope) -> type[BasePermission]:
     """A runner whose key has this scope."""
 
