@@ -19,12 +19,11 @@ class Decider(NamedTuple):
     on_behalf_of: str
 
 
-class Message(NamedTuple):
-    """One entry of the thread between the approvers and the runner."""
+class Question(NamedTuple):
+    """What an approver wants to know before deciding."""
 
     text: str
-    is_question: bool
-    author: str
+    asked_by: str
 
 
 class Answer(NamedTuple):
@@ -48,17 +47,13 @@ class Answer(NamedTuple):
     use_before: str
     request_sha256: str
     receipt: str
-    messages: Tuple[Message, ...]
     reason: str
+    settled_reason: str
+    questions: Tuple[Question, ...]
+    needs_permit: bool
+    permit_spent_at: str
+    url: str
     raw: Mapping[str, Any]
-
-    @property
-    def questions(self) -> Tuple[str, ...]:
-        """What the approvers asked since the runner last spoke."""
-        asked: Tuple[str, ...] = ()
-        for message in self.messages:
-            asked = (*asked, message.text) if message.is_question else ()
-        return asked
 
     def block(self) -> str:
         """The six fields that an agent reads."""
@@ -67,7 +62,7 @@ class Answer(NamedTuple):
                 _line("DECISION", self.decision or self.option or self.verdict),
                 _line("APPROACH", self.approach),
                 _items("CONSTRAINTS", self.constraints),
-                _line("CONTEXT", self.context),
+                _line("CONTEXT", self.context or self.reason),
                 _line("CONSTITUTIONAL_NOTES", self.constitutional_notes),
                 _items("NEXT_STEPS", self.next_steps),
             ]
@@ -94,7 +89,7 @@ def answer_of(members: Mapping[str, Any]) -> Answer:
         revision=_revision(members),
         proceed=members.get("proceed") is True,
         verdict=_text(members, "verdict"),
-        option=_option(members.get("option")),
+        option=_text(members, "option"),
         decision=_text(members, "decision"),
         approach=_text(members, "approach"),
         constraints=_texts(members, "constraints"),
@@ -106,8 +101,12 @@ def answer_of(members: Mapping[str, Any]) -> Answer:
         use_before=_text(members, "use_before"),
         request_sha256=_text(members, "request_sha256"),
         receipt=_text(members, "receipt"),
-        messages=_each(members, "messages", _message),
         reason=_text(members, "reason"),
+        settled_reason=_text(members, "settled_reason"),
+        questions=_each(members, "questions", _question),
+        needs_permit=members.get("permit") is not None,
+        permit_spent_at=_text(_object(members.get("permit") or {}), "spent_at"),
+        url=_text(members, "url"),
         raw=members,
     )
 
@@ -185,19 +184,14 @@ def _plain(value: Any) -> str:
     return value
 
 
-def _option(value: Any) -> str:
-    """The key of the chosen option, given as text or as the option itself."""
-    return _text(_object(value), "key") if isinstance(value, dict) else _text({"o": value}, "o")
-
-
 def _decider(value: Any) -> Decider:
     person = _object(value)
     return Decider(_text(person, "name"), _text(person, "method"), _text(person, "on_behalf_of"))
 
 
-def _message(value: Any) -> Message:
-    said = _object(value)
-    return Message(_text(said, "text"), said.get("is_question") is True, _text(said, "author"))
+def _question(value: Any) -> Question:
+    asked = _object(value)
+    return Question(_text(asked, "text"), _text(asked, "asked_by"))
 
 
 def _finding(value: Any) -> str:

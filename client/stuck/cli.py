@@ -4,13 +4,20 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from stuck import strict_json
 from stuck.answers import Answer, plain
 from stuck.client import Client, Payload
-from stuck.errors import DoNotProceed, NotSetUp, QuestionOpen, Rejected, Undecided, WithAnswer
+from stuck.errors import (
+    DoNotProceed,
+    NotSetUp,
+    QuestionOpen,
+    Refused,
+    Rejected,
+    Undecided,
+    WithAnswer,
+)
 from stuck.parser import make_parser
 
 INTERRUPTED = 130
@@ -99,6 +106,10 @@ def consume(client: Client, arguments: argparse.Namespace) -> int:
 def outcome(client: Client, arguments: argparse.Namespace) -> int:
     given = ((arguments.kept, True), (arguments.broken, False), (arguments.unchecked, None))
     constraints = [_constraint(words, kept) for items, kept in given for words in items]
+    named = {line["constraint"] for line in constraints}
+    # What nobody speaks of is unknown, and is reported as such.
+    demanded = client.read(arguments.case).constraints
+    constraints += [_constraint([one], None) for one in demanded if one not in named]
     client.outcome(
         arguments.case, arguments.result, summary=arguments.summary, constraints=constraints
     )
@@ -152,15 +163,23 @@ def _wait(client: Client, ref: str, arguments: argparse.Namespace) -> int:
 
 
 def _from_keyboard(answer: Answer) -> Optional[str]:
-    for question in answer.questions:
-        say(f"{answer.ref}: an approver asks: {question}")
+    _print_questions(answer)
     print("your answer (empty to leave it open): ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() or None
+
+
+def _print_questions(answer: Answer) -> None:
+    for question in answer.questions:
+        say(f"{answer.ref}: {question.asked_by or 'an approver'} asks: {question.text}")
 
 
 def _show(answer: Answer, *, as_json: bool) -> int:
     """Print an answer that was judged to be a yes."""
     print(_as_json(answer, proceed=True) if as_json else answer.block())
+    if answer.permit_spent_at:
+        say(f"The permit was spent at {answer.permit_spent_at}. Do not act a second time.")
+    elif answer.needs_permit:
+        say(f"Right before the act, spend the permit: stuck consume {answer.ref}")
     return 0
 
 
@@ -170,6 +189,9 @@ def _as_json(answer: Answer, *, proceed: bool) -> str:
 
 def _explain(error: DoNotProceed, *, as_json: bool) -> None:
     say(error.sentence)
+    if isinstance(error, Refused):
+        for constraint in error.problem.get("constraints") or ():
+            say(f"a constraint of the decision: {constraint}")
     if not isinstance(error, WithAnswer):
         return
     if as_json:
@@ -178,8 +200,7 @@ def _explain(error: DoNotProceed, *, as_json: bool) -> None:
     if isinstance(error, Rejected):
         print(error.answer.block(), file=sys.stderr)
     if isinstance(error, QuestionOpen):
-        for question in error.answer.questions:
-            say(f"question: {question}")
+        _print_questions(error.answer)
         say(f'Answer with: stuck say {error.answer.ref} "..."')
 
 
@@ -209,10 +230,10 @@ def _bytes_of(path: str) -> bytes:
 
 def _write(path: str, raw: bytes) -> None:
     """The whole file or none: a half-written definition must not be there to be used."""
-    folder = os.path.dirname(os.path.abspath(path))
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+    part = f"{path}.{os.getpid()}.part"
+    with open(part, "wb") as file:
         file.write(raw)
-    os.replace(file.name, path)
+    os.replace(part, path)
 
 
 def _once_each() -> Callable[[str], None]:

@@ -26,6 +26,7 @@ SIGNED = (
     "context",
     "constitutional_notes",
     "next_steps",
+    "reason",
     "decided_at",
     "use_before",
     "request_sha256",
@@ -66,7 +67,7 @@ def _judge_decision(answer: Answer, verify: Verify) -> Answer:
 
 
 def _why(answer: Answer) -> str:
-    return f" {answer.reason}" if answer.reason else ""
+    return f" {answer.settled_reason}" if answer.settled_reason else ""
 
 
 def _has_passed(moment: str) -> bool:
