@@ -10,6 +10,7 @@ admin.site.site_header = admin.site.site_title = "Agent governance"
 admin.site.index_title = "Administration"
 
 api: list[URLPattern | URLResolver] = [
+    path("", include("governance.people.api.urls")),
     path("", include("governance.history.api.urls")),
     path("", include("governance.constitution.api.urls")),
     path("", include("agents.api.urls")),
