@@ -1,0 +1,184 @@
+"""The ends of a case that are no verdict, and what the runner does after one."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from agents.models import Permit
+from agents.permits import spend_permit
+from escalations.answers import agreeing, joint_constraints
+from escalations.cases import check_unresolved, locked_case, locked_case_of, settle, tell
+from escalations.models import Escalation, Outcome, Presence, Result, Status, Verdict
+from escalations.permissions import check_may_ask
+from escalations.thread import checked_text
+from governance.asking.services import close_ask
+from governance.audit.actors import Actor
+from governance.audit.receipts import sign
+from governance.audit.services import append
+from governance.base.canonical import digest_of, sha256_hex, stamp
+from governance.base.errors import Conflict, InvalidInput
+from governance.people.models import Runner, User
+from governance.people.services import actor_of
+
+# A runner that has shown no sign of life for this long is gone.
+GONE_AFTER = timedelta(minutes=15)
+
+
+@transaction.atomic(durable=True)
+def withdraw(*, escalation_id: int, runner: Runner, reason: str, at: datetime) -> Escalation:
+    """The runner gives up its question. Doing it again changes nothing."""
+    case = locked_case_of(runner, escalation_id, at=at)
+    if case.status == Status.WITHDRAWN:
+        return case
+    check_unresolved(case)
+    said = checked_text(reason or "No reason given.", what="the reason")
+    return _end(case, Status.WITHDRAWN, by=actor_of(runner), at=at, reason=said)
+
+
+@transaction.atomic(durable=True)
+def dismiss(*, escalation_id: int, by: User, reason: str, at: datetime) -> Escalation:
+    """A person closes a case whose runner is gone. It means: nobody decided, do not proceed."""
+    check_may_ask(by)
+    case = locked_case(escalation_id)
+    check_unresolved(case)
+    if not is_gone(case, at=at):
+        raise Conflict(
+            f"The runner of {case.ref} is still there. Decide the case, or ask the runner.",
+            code="runner_present",
+        )
+    said = checked_text(reason, what="the reason")
+    return _end(case, Status.DISMISSED, by=actor_of(by), at=at, reason=said)
+
+
+def is_gone(case: Escalation, *, at: datetime) -> bool:
+    """Whether the runner has shown no sign of life for a while; by the stored one only."""
+    seen = Presence.objects.filter(pk=case.pk).values_list("last_seen_at", flat=True).first()
+    return seen is None or at - seen >= GONE_AFTER
+
+
+def _end(case: Escalation, status: Status, *, by: Actor, at: datetime, reason: str) -> Escalation:
+    settle(case, status, at=at, reason=reason)
+    close_ask(subject=case.subject, because=status.value, by=by, at=at)
+    append(
+        stream=case.subject,
+        kind=f"escalation.{status.value}",
+        by=by,
+        at=at,
+        data={"reason_sha256": sha256_hex(reason.encode())},
+    )
+    tell(case)
+    return case
+
+
+@transaction.atomic(durable=True)
+def consume(
+    *, escalation_id: int, runner: Runner, request_sha256: str, at: datetime
+) -> tuple[Permit, str]:
+    """Spend the permit, once, for exactly what was shown; the permit and its signed proof."""
+    case = locked_case_of(runner, escalation_id, at=at)
+    verdict = _verdict(case)
+    if verdict != Verdict.APPROVED_OPTION or not case.has_action:
+        raise Conflict(f"The answer to {case.ref} permits no act.", code="no_permit")
+    permit = spend_permit(source=case.subject, runner=runner, request_sha256=request_sha256, at=at)
+    receipt = sign(
+        audience=f"runner:{runner.slug}",
+        subject=case.subject,
+        at=at,
+        claims={
+            "ref": case.ref,
+            "permit": permit.pk,
+            "request_sha256": request_sha256,
+            "spent_at": stamp(at),
+        },
+        typ="permit",
+    )
+    tell(case)
+    return permit, receipt
+
+
+def _verdict(case: Escalation) -> str:
+    if case.status != Status.DECIDED:
+        raise Conflict(f"Nobody has decided {case.ref}. Do not proceed.", code="not_decided")
+    return case.decision.ballot.verdict
+
+
+@transaction.atomic(durable=True)
+def report_outcome(
+    *,
+    escalation_id: int,
+    runner: Runner,
+    result: str,
+    summary: str,
+    constraints: Sequence[Mapping[str, Any]],
+    at: datetime,
+) -> tuple[Outcome, bool]:
+    """What the runner did, constraint by constraint. The same report again returns the same."""
+    case = locked_case_of(runner, escalation_id, at=at)
+    if _verdict(case) == Verdict.REJECTED:
+        raise Conflict(f"{case.ref} was rejected: there is nothing to report.", code="rejected")
+    lines = _reports(constraints)
+    report = {"result": result, "summary": summary.strip(), "constraints": lines}
+    body_sha256 = digest_of(report)
+    known = Outcome.objects.filter(escalation=case).first()
+    if known:
+        if known.body_sha256 != body_sha256:
+            raise Conflict(f"{case.ref} has another outcome already.", code="reported")
+        return known, False
+    _check_report(case, result, lines)
+    outcome = Outcome.objects.create(
+        escalation=case,
+        result=result,
+        summary=summary.strip(),
+        constraints=lines,
+        body_sha256=body_sha256,
+        at=at,
+    )
+    _record_outcome(case, outcome)
+    return outcome, True
+
+
+def _record_outcome(case: Escalation, outcome: Outcome) -> None:
+    permit = Permit.objects.filter(source=case.subject).first()
+    append(
+        stream=case.subject,
+        kind="escalation.outcome_reported",
+        by=actor_of(case.runner),
+        at=outcome.at,
+        data={
+            "result": outcome.result,
+            "body_sha256": outcome.body_sha256,
+            "kept": [line["kept"] for line in outcome.constraints],
+            "permit": permit.state(at=outcome.at) if permit else None,
+        },
+    )
+    tell(case)
+
+
+def _reports(constraints: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "constraint": str(line.get("constraint", "")).strip(),
+            "kept": line.get("kept"),
+            "evidence": str(line.get("evidence") or "").strip(),
+        }
+        for line in constraints
+    ]
+
+
+def _check_report(case: Escalation, result: str, lines: list[dict[str, Any]]) -> None:
+    """Each constraint of the decision once, each kept, broken or unknown; nothing else."""
+    if result not in Result.values:
+        raise InvalidInput(f"A result is one of {', '.join(Result.values)}.")
+    if any(not isinstance(line["kept"], bool | None) for line in lines):
+        raise InvalidInput("kept is true, false or null.")
+    ballots = list(case.ballots.all())
+    wanted = joint_constraints(agreeing(case.decision.ballot, ballots))
+    if Counter(line["constraint"] for line in lines) != Counter(wanted):
+        raise InvalidInput(
+            "Report on each constraint of the decision, in its own words, once.",
+            code="constraints_differ",
+            constraints=wanted,
+        )

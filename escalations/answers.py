@@ -1,0 +1,256 @@
+"""What a runner is told about its case: the answer, as JSON and as the six-field block.
+
+Built from rows that are loaded at once: the API and the waiting handler say the same.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from agents.models import Permit
+from escalations.models import Ballot, Decision, Escalation, Message, Outcome, Status, Verdict
+from governance.base.canonical import stamp
+from governance.base.errors import NotThere
+
+DO_NOT_PROCEED = "Do not proceed."
+WHAT_NOW: dict[str, str] = {
+    Status.OPEN: "Nobody has decided yet.",
+    Status.INFO_REQUESTED: "Nobody has decided yet: people asked you something first.",
+    Status.WITHDRAWN: "You withdrew the question. Nobody decided.",
+    Status.DISMISSED: "The case was dismissed. Nobody decided.",
+}
+NEXT: dict[str, str] = {
+    Status.OPEN: "wait",
+    Status.INFO_REQUESTED: "answer",
+    Status.WITHDRAWN: "stop",
+    Status.DISMISSED: "stop",
+}
+_RELATED = (
+    "agent",
+    "runner",
+    "decision__ballot__option",
+    "decision__decided_by",
+    "outcome",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A case with all that its answer needs, read in at most three queries."""
+
+    case: Escalation
+    ballots: Sequence[Ballot] = ()
+    permit: Permit | None = None
+    questions: Sequence[Message] = field(default=())
+
+    @property
+    def revision(self) -> int:
+        return self.case.revision
+
+    @property
+    def status(self) -> str:
+        return self.case.status
+
+    @property
+    def decision(self) -> Decision | None:
+        return getattr(self.case, "decision", None)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return getattr(self.case, "outcome", None)
+
+
+def load_case(escalation_id: int) -> CaseFile:
+    """Read one case for :func:`answer_of`; the caller has checked who asks."""
+    case = Escalation.objects.select_related(*_RELATED).filter(pk=escalation_id).first()
+    if case is None:
+        raise NotThere("There is no such case.")
+    return file_of(case)
+
+
+def file_of(case: Escalation) -> CaseFile:
+    """The case with its votes and permit once decided, its questions while one waits."""
+    if case.status == Status.DECIDED:
+        ballots = list(case.ballots.select_related("voter", "option"))
+        permit = Permit.objects.filter(source=case.subject).first() if case.has_action else None
+        return CaseFile(case, ballots=ballots, permit=permit)
+    if case.status == Status.INFO_REQUESTED:
+        questions = case.messages.filter(is_question=True).select_related("author")
+        return CaseFile(case, questions=list(questions))
+    return CaseFile(case)
+
+
+def agreeing(ballot: Ballot, ballots: Sequence[Ballot]) -> list[Ballot]:
+    """The votes that say the same as this one, in order; they make the decision together."""
+    return [other for other in ballots if same_choice(other, ballot)]
+
+
+def same_choice(one: Ballot, other: Ballot) -> bool:
+    """Whether two votes choose the same: verdict, option and, where there is none, approach."""
+    if (one.verdict, one.option_id) != (other.verdict, other.option_id):
+        return False
+    if one.verdict == Verdict.OTHER_APPROACH:
+        return one.approach.split() == other.approach.split()
+    return True
+
+
+def joint_constraints(ballots: Sequence[Ballot]) -> list[str]:
+    """What all deciders together demand: nobody's constraint is lost."""
+    return list(dict.fromkeys(line for ballot in ballots for line in ballot.constraints))
+
+
+def decision_text(ballot: Ballot) -> str:
+    """The verdict as a sentence."""
+    if ballot.option:
+        return f"Approved: {ballot.option.label}"
+    if ballot.verdict == Verdict.OTHER_APPROACH:
+        return "None of the options: take another approach."
+    return f"Rejected: {ballot.reason}" if ballot.reason else "Rejected."
+
+
+def proceeds(file: CaseFile) -> bool:
+    """True only for a decision by people that does not reject."""
+    decision = file.decision
+    return decision is not None and decision.ballot.verdict != Verdict.REJECTED
+
+
+def answer_of(file: CaseFile) -> dict[str, Any]:
+    """The answer as JSON; every state but an approving decision says ``proceed: false``."""
+    case = file.case
+    return {
+        "ref": case.ref,
+        "id": case.pk,
+        "status": str(case.status),
+        "revision": case.revision,
+        "url": settings.PORTAL_URL + case.get_absolute_url(),
+        "agent": case.agent.slug,
+        "run": case.run,
+        "risk": str(case.risk),
+        "blocking": case.blocking,
+        "request_sha256": case.request_sha256,
+        "proceed": proceeds(file),
+        "next": next_step(file),
+        "message": WHAT_NOW.get(case.status, ""),
+        "settled_reason": case.settled_reason,
+        "questions": [_question(message) for message in file.questions],
+        **_decided(file),
+        "permit": _permit(file.permit),
+        "outcome": file.outcome.result if file.outcome else None,
+    }
+
+
+def next_step(file: CaseFile) -> str:
+    """What the runner does now: wait, answer, consume, proceed or stop."""
+    if file.decision is None:
+        return NEXT[file.status]
+    if not proceeds(file):
+        return "stop"
+    if file.permit is None:
+        return "proceed"
+    return "proceed" if file.permit.spent_at else "consume"
+
+
+def _decided(file: CaseFile) -> dict[str, Any]:
+    decision = file.decision
+    if decision is None:
+        return dict.fromkeys(
+            ("verdict", "option", "decision", "approach", "context", "constitutional_notes"), None
+        ) | {
+            "reason": None,
+            "constraints": [],
+            "next_steps": [],
+            "decided_by": [],
+            "decided_at": None,
+            "use_before": None,
+            "receipt": None,
+        }
+    ballot, voters = decision.ballot, agreeing(decision.ballot, file.ballots)
+    return {
+        "verdict": str(ballot.verdict),
+        "option": ballot.option.key if ballot.option else None,
+        "decision": decision_text(ballot),
+        "approach": ballot.approach,
+        "context": ballot.context,
+        "constitutional_notes": ballot.constitutional_notes,
+        "reason": ballot.reason,
+        "constraints": joint_constraints(voters),
+        "next_steps": ballot.next_steps,
+        "decided_by": [
+            {"name": str(vote.voter), "method": vote.method, "on_behalf_of": None}
+            for vote in voters
+        ],
+        "decided_at": stamp(decision.at),
+        "use_before": _moment(decision.use_before),
+        "receipt": decision.receipt,
+    }
+
+
+def _question(message: Message) -> dict[str, Any]:
+    return {"text": message.text, "asked_by": str(message.author), "at": stamp(message.at)}
+
+
+def _permit(permit: Permit | None) -> dict[str, Any] | None:
+    if permit is None:
+        return None
+    return {"use_before": stamp(permit.use_before), "spent_at": _moment(permit.spent_at)}
+
+
+def _moment(at: datetime | None) -> str | None:
+    return stamp(at) if at else None
+
+
+def answer_markdown(file: CaseFile) -> str:
+    """The block of six fields that the agents of the family read."""
+    decision = file.decision
+    if decision is None:
+        return _undecided(file)
+    ballot = decision.ballot
+    constraints = joint_constraints(agreeing(ballot, file.ballots))
+    stop = "" if proceeds(file) else f" {DO_NOT_PROCEED}"
+    return _block(
+        DECISION=decision_text(ballot) + stop,
+        APPROACH=ballot.approach or (ballot.option.description if ballot.option else ""),
+        CONSTRAINTS=constraints,
+        CONTEXT=ballot.context or ballot.reason,
+        CONSTITUTIONAL_NOTES=ballot.constitutional_notes,
+        NEXT_STEPS=ballot.next_steps,
+    )
+
+
+def _undecided(file: CaseFile) -> str:
+    asked = [f"People ask: {message.text}" for message in file.questions]
+    return _block(
+        DECISION=f"None. {WHAT_NOW[file.status]} {DO_NOT_PROCEED}",
+        APPROACH="",
+        CONSTRAINTS=[],
+        CONTEXT=file.case.settled_reason,
+        CONSTITUTIONAL_NOTES="",
+        NEXT_STEPS=asked,
+    )
+
+
+def _block(**fields: str | list[str]) -> str:
+    return "".join(f"{name}:{_value(value)}\n" for name, value in fields.items())
+
+
+def _value(value: str | list[str]) -> str:
+    """Lists as bullets; further lines are indented, so that no text can begin a field."""
+    if not value:
+        return " none"
+    if isinstance(value, list):
+        return "".join(f"\n- {_indented(line)}" for line in value)
+    return f" {_indented(value)}"
+
+
+def _indented(text: str) -> str:
+    return "\n  ".join(text.splitlines())
+
+
+def request_of(case: Escalation) -> dict[str, Any]:
+    """The stored canonical request as JSON: what people were shown."""
+    request: dict[str, Any] = json.loads(bytes(case.request))
+    return request

@@ -1,0 +1,63 @@
+"""What every service of a case begins and ends with: the locked row, and the news of it."""
+
+from datetime import datetime
+
+from django.db import connection
+
+from escalations.models import Escalation, Presence
+from governance.asking.models import Ask
+from governance.base.errors import Conflict, NotThere
+from governance.people.models import Runner
+
+CHANNEL = "escalation"
+RELATED = ("agent", "runner", "version__proposed_by")
+NO_SUCH_CASE = "There is no such case."
+
+
+def locked_case(escalation_id: int) -> Escalation:
+    """The case, locked until the transaction ends. Lock order: case, ask, permit, history."""
+    found = Escalation.objects.select_for_update(of=("self",), no_key=True)
+    case = found.select_related(*RELATED).filter(pk=escalation_id).first()
+    if case is None:
+        raise NotThere(NO_SUCH_CASE)
+    return case
+
+
+def locked_case_of(runner: Runner, escalation_id: int, *, at: datetime) -> Escalation:
+    """The runner's own case, locked; a sign of life. A case of another runner is not there."""
+    case = locked_case(escalation_id)
+    if case.runner_id != runner.pk:
+        raise NotThere(NO_SUCH_CASE)
+    Presence.objects.filter(pk=case.pk).update(last_seen_at=at)
+    return case
+
+
+def locked_ask(case: Escalation) -> Ask:
+    """The open question to people about an unresolved case."""
+    return Ask.objects.select_for_update(no_key=True).get(subject=case.subject, closed_at=None)
+
+
+def check_unresolved(case: Escalation) -> None:
+    """Refuse to touch a case that is settled already."""
+    if not case.is_unresolved:
+        label = case.get_status_display().lower()
+        raise Conflict(f"{case.ref} is settled already: {label}.", code="settled", now=case.status)
+
+
+def settle(case: Escalation, status: str, *, at: datetime, reason: str = "") -> None:
+    """Move to a final state; it is saved by :func:`tell`."""
+    case.move_to(status)
+    case.settled_at, case.settled_reason = at, reason
+
+
+def tell(case: Escalation) -> None:
+    """Save the case as a new revision and wake whoever waits for it, with the commit."""
+    case.revision += 1
+    case.save(update_fields=["status", "settled_at", "settled_reason", "revision"])
+    notify(case)
+
+
+def notify(case: Escalation) -> None:
+    """PostgreSQL delivers this when the transaction commits, and not if it does not."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(case.pk)])

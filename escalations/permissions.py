@@ -1,0 +1,57 @@
+"""Who may decide a case, and the sentence for those who may not."""
+
+from typing import Any
+
+from escalations.models import Escalation
+from governance.asking.models import Ask
+from governance.base.errors import NotPermitted, Refusal
+from governance.people.models import Runner, User
+from governance.people.permissions import Permission, check
+
+ONLY_PEOPLE = "Only people decide; a runner's key never does."
+
+
+def excluded_people(case: Escalation) -> dict[int, str]:
+    """Who may not decide this case, with the reason: four eyes.
+
+    The runner's owner always; where an act is asked for, also the agent's owner, the author of
+    the version and the owner of the runner that proposed it.
+    """
+    found = {case.runner.owner_id: "you own the runner that asks"}
+    if case.has_action:
+        found.setdefault(case.agent.owner_id, "you own the agent that wants to act")
+        if case.version:
+            if case.version.author_id:
+                found.setdefault(case.version.author_id, "you wrote the version that wants to act")
+            if case.version.proposed_by:
+                owner = case.version.proposed_by.owner_id
+                found.setdefault(owner, "your runner proposed the version that wants to act")
+    return found
+
+
+def check_may_decide(by: Any, case: Escalation, ask: Ask | None = None) -> None:
+    """Raise with the sentence unless this person may decide; superusers are not exempt."""
+    if isinstance(by, Runner) or not isinstance(by, User):
+        raise NotPermitted(ONLY_PEOPLE, code="only_people")
+    check(by, Permission.DECIDE)
+    reason = excluded_people(case).get(by.pk)
+    if reason is None and ask is not None and by.pk in ask.excluded:
+        reason = "you were part of it when it was asked"
+    if reason:
+        raise NotPermitted(f"Somebody else has to decide {case.ref}: {reason}.", code="four_eyes")
+
+
+def may_decide(by: Any, case: Escalation, ask: Ask | None = None) -> tuple[bool, str]:
+    """Whether this person may decide, and why not."""
+    try:
+        check_may_decide(by, case, ask)
+    except Refusal as refusal:
+        return False, refusal.sentence
+    return True, ""
+
+
+def check_may_ask(by: Any) -> None:
+    """Raise unless this is a person who may ask runners and dismiss what nobody waits for."""
+    if not isinstance(by, User):
+        raise NotPermitted(ONLY_PEOPLE, code="only_people")
+    check(by, Permission.DECIDE)
