@@ -241,6 +241,10 @@ class Suspension(models.Model):
     def __str__(self) -> str:
         return f"{self.agent} suspended"
 
+    @property
+    def subject(self) -> str:
+        return f"suspension:{self.pk}"
+
 
 class Permit(models.Model):
     """The single-use right to do exactly the act that the deciders saw.

@@ -1,11 +1,13 @@
 """What the pages of agents show: queries and plain values, no requests."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Count
 from django.urls import reverse
+from django.utils import timezone
 
 from agents.forms import ImportForm, ReleaseForm, SuspendForm
 from agents.models import Agent, AgentVersion, Family, Release, Suspension, TriggerKind
@@ -150,7 +152,9 @@ def peers(version: AgentVersion) -> list[dict[str, Any]]:
     ]
 
 
-def version(found: Any, user: User, form: VoteForm | None = None) -> dict[str, Any]:
+def version(
+    found: Any, user: User, *, at: datetime, form: VoteForm | None = None
+) -> dict[str, Any]:
     """A version: its contract by parts, findings, repairs, text by lines, review, acts."""
     law = current()
     law_sha256 = law.sha256 if law else ""
@@ -167,7 +171,7 @@ def version(found: Any, user: User, form: VoteForm | None = None) -> dict[str, A
         "repairs": [f for f in found.findings if f["code"] in REPAIRS],
         "lines": found.text.split("\n"),
         "law": law,
-        "panel": panel_for(user, review) if review else None,
+        "panel": panel_for(user, review, at=timezone.now()) if review else None,
         "vote_form": form or (VoteForm.about(review) if review else None),
         "why_no_submission": why_not(user, Permission.PROPOSE) or unsubmittable,
         "can_be_submitted": not unsubmittable,

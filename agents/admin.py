@@ -1,0 +1,180 @@
+"""Agents in the admin: read there, with actions that call the same services as the pages."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import QuerySet, Value
+from django.http import HttpRequest
+from django.utils import timezone
+
+from agents import services
+from agents.models import (
+    Agent,
+    AgentVersion,
+    Environment,
+    Family,
+    Permit,
+    Release,
+    Suspension,
+)
+from agents.standing import LABELS, standing_of, with_status
+from governance.base.errors import Refusal
+from governance.constitution.services import current_sha256
+from governance.people.admin import ConfiguredInAdmin, ReadOnlyInAdmin
+from governance.people.refusals import record
+from governance.people.services import actor_of
+from governance.people.signed_in import person
+from governance.review.models import Verdict
+
+METHOD = "admin"
+Act = Callable[..., Any]
+
+
+class CommentForm(ActionForm):
+    """What an action needs besides the rows: a comment or a reason."""
+
+    comment = forms.CharField(required=False, label="Comment or reason")
+
+
+class VersionActionForm(CommentForm):
+    environment = forms.ModelChoiceField(
+        Environment.objects.all(), to_field_name="slug", required=False, empty_label="none"
+    )
+
+
+class ActingInAdmin(ReadOnlyInAdmin):
+    """Read-only, with acts on the selected rows; each row is refused or done by itself."""
+
+    def do(self, request: HttpRequest, rows: QuerySet[Any], done: str, act: Act) -> None:
+        by = person(request)
+        for row in rows:
+            try:
+                act(row, by=by, at=timezone.now())
+            except Refusal as refusal:
+                record(refusal, by=actor_of(by), where=f"admin {row.subject}")
+                self.message_user(request, f"{row}: {refusal.sentence}", messages.ERROR)
+            else:
+                self.message_user(request, f"{row}: {done}", messages.SUCCESS)
+
+
+@admin.register(Agent)
+class AgentAdmin(ActingInAdmin):
+    list_display = ("slug", "name", "family", "owner", "tier")
+    list_filter = ("family", "tier")
+    list_select_related = ("family", "owner")
+    search_fields = ("slug", "name")
+    action_form = CommentForm
+    actions = ("suspend",)
+
+    @admin.action(description="Suspend (with a reason)")
+    def suspend(self, request: HttpRequest, rows: QuerySet[Agent]) -> None:
+        def act(agent: Agent, **who: Any) -> None:
+            services.suspend(slug=agent.slug, reason=request.POST.get("comment", ""), **who)
+
+        self.do(request, rows, "suspended.", act)
+
+
+@admin.register(AgentVersion)
+class AgentVersionAdmin(ActingInAdmin):
+    list_display = ("__str__", "standing", "sha256", "author", "proposed_by", "created_at")
+    list_select_related = ("agent", "author", "proposed_by")
+    list_filter = ("agent__family",)
+    search_fields = ("agent__slug", "sha256")
+    action_form = VersionActionForm
+    actions = ("submit", "approve", "request_changes", "release")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        law = Value(current_sha256())
+        return with_status(super().get_queryset(request)).annotate(law=law)
+
+    def get_fields(self, request: HttpRequest, obj: AgentVersion | None = None) -> list[str]:
+        return [name for name in super().get_fields(request, obj) if name != "raw"]
+
+    @admin.display(description="state")
+    def standing(self, version: Any) -> str:
+        return LABELS[standing_of(version.status, version.judged_under, law=version.law)]
+
+    @admin.action(description="Submit for review")
+    def submit(self, request: HttpRequest, rows: QuerySet[AgentVersion]) -> None:
+        def act(version: AgentVersion, **who: Any) -> None:
+            services.submit_version(version_id=version.pk, **who)
+
+        self.do(request, rows, "submitted.", act)
+
+    @admin.action(description="Approve")
+    def approve(self, request: HttpRequest, rows: QuerySet[AgentVersion]) -> None:
+        self._vote(request, rows, Verdict.APPROVE)
+
+    @admin.action(description="Request changes (with a comment)")
+    def request_changes(self, request: HttpRequest, rows: QuerySet[AgentVersion]) -> None:
+        self._vote(request, rows, Verdict.REQUEST_CHANGES)
+
+    def _vote(self, request: HttpRequest, rows: QuerySet[AgentVersion], verdict: Verdict) -> None:
+        def act(version: AgentVersion, **who: Any) -> None:
+            services.vote(
+                version_id=version.pk,
+                verdict=verdict.value,
+                comment=request.POST.get("comment", ""),
+                seen_sha256=version.sha256,
+                method=METHOD,
+                **who,
+            )
+
+        self.do(request, rows, "your vote is recorded.", act)
+
+    @admin.action(description="Release (choose an environment)")
+    def release(self, request: HttpRequest, rows: QuerySet[AgentVersion]) -> None:
+        environment = request.POST.get("environment", "")
+
+        def act(version: AgentVersion, **who: Any) -> None:
+            services.release(version_id=version.pk, environment=environment, **who)
+
+        self.do(request, rows, f"released to {environment}.", act)
+
+
+@admin.register(Release)
+class ReleaseAdmin(ReadOnlyInAdmin):
+    list_display = ("agent", "environment", "version", "released_by", "at")
+    list_filter = ("environment",)
+    list_select_related = ("agent", "environment", "version__agent", "released_by")
+    search_fields = ("agent__slug",)
+
+
+@admin.register(Suspension)
+class SuspensionAdmin(ActingInAdmin):
+    list_display = ("agent", "version", "reason", "suspended_by", "at", "lifted_by", "lifted_at")
+    list_select_related = ("agent", "version__agent", "suspended_by", "lifted_by")
+    actions = ("lift",)
+
+    @admin.action(description="Lift")
+    def lift(self, request: HttpRequest, rows: QuerySet[Suspension]) -> None:
+        def act(suspension: Suspension, **who: Any) -> None:
+            services.lift(suspension_id=suspension.pk, **who)
+
+        self.do(request, rows, "lifted.", act)
+
+
+@admin.register(Permit)
+class PermitAdmin(ReadOnlyInAdmin):
+    list_display = ("source", "agent", "runner", "state", "granted_at", "use_before", "spent_at")
+    list_select_related = ("agent", "runner")
+    search_fields = ("source", "request_sha256")
+
+    @admin.display
+    def state(self, permit: Permit) -> str:
+        return permit.state(at=timezone.now())
+
+
+@admin.register(Family)
+class FamilyAdmin(ConfiguredInAdmin):
+    list_display = ("name", "slug")
+    prepopulated_fields: ClassVar[dict[str, tuple[str, ...]]] = {"slug": ("name",)}
+
+
+@admin.register(Environment)
+class EnvironmentAdmin(ConfiguredInAdmin):
+    list_display = ("name", "slug")
+    prepopulated_fields: ClassVar[dict[str, tuple[str, ...]]] = {"slug": ("name",)}
