@@ -37,12 +37,12 @@ import psycopg
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
-from escalations.deciding import decide
 
 from agents.models import Agent, Family
+from escalations.deciding import decide
 from escalations.models import Escalation
 from escalations.raising import raise_case
-from escalations.schema import payload_of
+from escalations.schema import read_payload
 from governance.people.models import Role, Runner, User
 from governance.people.services import issue_key
 
@@ -104,19 +104,17 @@ def _people() -> People:
 
 
 def _case(people: People, number: int) -> Escalation:
-    body = json.dumps(
-        {
-            "agent": people.agent.slug,
-            "task": f"Benchmark {number}",
-            "problem": "Which of the two?",
-            "options": [{"key": "a", "label": "The first"}, {"key": "b", "label": "The second"}],
-        }
-    ).encode()
+    asked = {
+        "agent": people.agent.slug,
+        "task": f"Benchmark {number}",
+        "problem": "Which of the two?",
+        "options": [{"key": "a", "label": "The first"}, {"key": "b", "label": "The second"}],
+    }
     case, _ = raise_case(
         runner=people.runner,
-        payload=payload_of(body),
+        payload=read_payload(asked),
         idempotency_key=f"bench-{number}",
-        body=body,
+        body=json.dumps(asked).encode(),
         source_format="json",
         at=timezone.now(),
     )
@@ -130,12 +128,6 @@ def _decide(people: People, case: Escalation) -> float:
         by=people.approver,
         verdict="approved_option",
         option_key="a",
-        approach="",
-        constraints=[],
-        context="",
-        constitutional_notes="",
-        next_steps=[],
-        reason="",
         seen_sha256=case.request_sha256,
         method="session",
         at=timezone.now(),
