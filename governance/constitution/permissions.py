@@ -1,10 +1,11 @@
 """Who reads the law, and who may acknowledge what was noticed in it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
 
-from governance.base.errors import NotPermitted, NotThere
+from governance.base.errors import NotPermitted, NotThere, Refusal
 from governance.constitution.models import ConstitutionVersion
 from governance.people.models import Runner, User
 from governance.people.permissions import Permission, check, has
@@ -53,3 +54,12 @@ def check_can_acknowledge(by: Any, version: ConstitutionVersion) -> None:
             "You wrote this text, so somebody else acknowledges what is vague in it.",
             code="four_eyes",
         )
+
+
+def sentence_of(check: Callable[..., None], *args: Any, **kwargs: Any) -> str:
+    """What a check would answer: the sentence on a disabled button; empty where it passes."""
+    try:
+        check(*args, **kwargs)
+    except Refusal as refusal:
+        return refusal.sentence
+    return ""

@@ -13,6 +13,7 @@ from governance.constitution.models import (
     Acknowledgement,
     Constitution,
     ConstitutionVersion,
+    Level,
     Principle,
     Ratification,
 )
@@ -22,10 +23,17 @@ from governance.constitution.permissions import (
     check_can_acknowledge,
     check_can_propose,
 )
-from governance.constitution.standing import VAGUE, blocking, in_force, unacknowledged, with_status
+from governance.constitution.standing import (
+    VAGUE,
+    check_acknowledged,
+    check_submittable,
+    check_unblocked,
+    in_force,
+    with_status,
+)
 from governance.people.models import User
 from governance.people.services import actor_of
-from governance.review.models import Review, ReviewStatus, Verdict
+from governance.review.models import Review, ReviewStatus, Verdict, Vote
 from governance.review.permissions import check_can_vote
 from governance.review.services import cast_vote, latest_review, open_review, withdraw_review
 
@@ -49,6 +57,12 @@ def versions(slug: str = MAIN) -> QuerySet[ConstitutionVersion]:
     """Every version, the newest first, with its ``status``, ``ratified_at`` and author."""
     found = ConstitutionVersion.objects.filter(constitution__slug=slug)
     return with_status(found).select_related("author").order_by("-sequence")
+
+
+def ratifiers(ratification: Ratification) -> list[Vote]:
+    """The votes that made a version the law, with the names of who cast them."""
+    votes = ratification.review.votes.filter(verdict=Verdict.APPROVE)
+    return list(votes.select_related("voter"))
 
 
 @transaction.atomic
@@ -98,7 +112,7 @@ def _write_version(
         title=parsed.title[:200] or constitution.title,
         declared_version=parsed.version[:40],
         declared_ratified=parsed.ratified,
-        declared_amended=parsed.amended,
+        declared_amended=parsed.last_amended,
         findings=[finding.as_dict() for finding in parsed.findings],
         author=by,
         created_at=at,
@@ -127,10 +141,10 @@ def _write_principles(version: ConstitutionVersion, parsed: ParsedConstitution) 
             version=version,
             key=principle.key[:120],
             position=position,
-            number=principle.number[:20],
+            number=str(principle.number),
             title=principle.title[:200],
             text=principle.text,
-            level=principle.level,
+            level=Level[principle.level.name],
             non_negotiable=principle.non_negotiable,
             aliases=[alias[:200] for alias in principle.aliases],
             line=principle.line,
@@ -158,8 +172,10 @@ def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
     check_can_propose(by)
     version = _locked_version(version_id)
     law = current_sha256(version.constitution.slug)
-    _check_unblocked(version)
-    _make_room(version, law, by, at)
+    before = latest_review(version.subject)
+    check_submittable(version, before, law=law)
+    if before and before.status == ReviewStatus.IN_REVIEW:
+        withdraw_review(review_id=before.pk, by=actor_of(by), at=at)
     review = open_review(
         kind=AskKind.AMENDMENT,
         subject=version.subject,
@@ -170,6 +186,7 @@ def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
         excluded={version.author_id, by.pk},
         by=actor_of(by),
         at=at,
+        about="A new constitution waits for ratification" if not law else "An amendment",
     )
     append(
         stream=version.constitution.subject,
@@ -180,31 +197,6 @@ def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
         data={"version": version.pk, "sequence": version.sequence, "review": review.pk},
     )
     return review
-
-
-def _check_unblocked(version: ConstitutionVersion) -> None:
-    errors = blocking(version)
-    if not errors:
-        return
-    first = errors[0]
-    where = f"Line {first['line']}: " if first["line"] else ""
-    more = f" {len(errors) - 1} more like this." if len(errors) > 1 else ""
-    raise Conflict(f"This text cannot be ratified. {where}{first['message']}{more}", code="blocked")
-
-
-def _make_room(version: ConstitutionVersion, law: str, by: User, at: datetime) -> None:
-    """Refuse what is in review, in force or was turned down; take back what is out of date."""
-    review = latest_review(version.subject)
-    if version.sha256 == law:
-        raise Conflict("This version is the law in force already.", code="in_force")
-    if review is None or review.status in {ReviewStatus.WITHDRAWN, ReviewStatus.APPROVED}:
-        return
-    if review.status != ReviewStatus.IN_REVIEW:
-        label = review.get_status_display()
-        raise Conflict(f"{label}: import the changed text as a new version.", code="settled")
-    if review.constitution_sha256 == law:
-        raise Conflict("This version is in review already.", code="in_review")
-    withdraw_review(review_id=review.pk, by=actor_of(by), at=at)
 
 
 @transaction.atomic
@@ -270,18 +262,13 @@ def vote(
 
 
 def _check_ratifiable(version: ConstitutionVersion, review: Review) -> None:
-    _check_unblocked(version)
+    check_unblocked(version)
     if review.constitution_sha256 != current_sha256(version.constitution.slug):
         raise Conflict(
             "The law in force changed since this was submitted. Submit this version again.",
             code="law_changed",
         )
-    if waiting := len(unacknowledged(version)):
-        words = "vague word waits" if waiting == 1 else "vague words wait"
-        raise Conflict(
-            f"{waiting} {words} for an acknowledgement. Acknowledge each, then approve.",
-            code="unacknowledged",
-        )
+    check_acknowledged(version)
 
 
 def _ratify(version: ConstitutionVersion, review: Review, by: User, at: datetime) -> None:

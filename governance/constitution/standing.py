@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Coalesce, Concat
 
+from governance.base.errors import Conflict
 from governance.base.findings import Severity
 from governance.constitution.models import (
     Acknowledgement,
@@ -100,3 +101,38 @@ def unacknowledged(version: ConstitutionVersion) -> list[str]:
         for finding in version.findings
         if finding["code"] == VAGUE and finding["key"] not in said
     ]
+
+
+def check_unblocked(version: ConstitutionVersion) -> None:
+    """Refuse a text with anything in it that no acknowledgement lifts, naming the first."""
+    errors = blocking(version)
+    if not errors:
+        return
+    first = errors[0]
+    where = f"Line {first['line']}: " if first["line"] else ""
+    more = f" {len(errors) - 1} more like this." if len(errors) > 1 else ""
+    raise Conflict(f"This text cannot be ratified. {where}{first['message']}{more}", code="blocked")
+
+
+def check_submittable(version: ConstitutionVersion, review: Review | None, *, law: str) -> None:
+    """Refuse what is blocked, in force, in review under this law, or was turned down."""
+    check_unblocked(version)
+    if version.sha256 == law:
+        raise Conflict("This version is the law in force already.", code="in_force")
+    if review is None or review.status in {ReviewStatus.WITHDRAWN, ReviewStatus.APPROVED}:
+        return
+    if review.status != ReviewStatus.IN_REVIEW:
+        label = review.get_status_display()
+        raise Conflict(f"{label}: import the changed text as a new version.", code="settled")
+    if review.constitution_sha256 == law:
+        raise Conflict("This version is in review already.", code="in_review")
+
+
+def check_acknowledged(version: ConstitutionVersion) -> None:
+    """Refuse an approval while a vague word waits for somebody to say that it is meant."""
+    if waiting := len(unacknowledged(version)):
+        words = "vague word waits" if waiting == 1 else "vague words wait"
+        raise Conflict(
+            f"{waiting} {words} for an acknowledgement. Acknowledge each, then approve.",
+            code="unacknowledged",
+        )

@@ -1,3 +1,19 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from governance.constitution import views
+
+VERSION = "constitution/versions/<int:sequence>/"
+
+urlpatterns = [
+    path("constitution/", views.constitution, name="constitution"),
+    path("constitution/import/", views.bring_in, name="constitution-import"),
+    path(VERSION, views.version, name="constitution-version"),
+    path(f"{VERSION}raw/", views.raw, name="constitution-raw"),
+    path(f"{VERSION}submit/", views.submit, name="constitution-submit"),
+    path(f"{VERSION}vote/", views.vote, name="constitution-vote"),
+    path(
+        f"{VERSION}findings/<slug:finding_key>/acknowledge/",
+        views.acknowledge,
+        name="constitution-acknowledge",
+    ),
+]

@@ -11,14 +11,15 @@ from typing import Any
 
 from django.db import transaction
 
-from governance.asking.models import Ask, AskKind, Policy
-from governance.asking.services import close_ask, open_ask, record_sighting
+from governance.asking.defaults import DEFAULTS
+from governance.asking.models import Ask, AskKind, Policy, Sighting
+from governance.asking.services import close_ask, ladder_view, open_ask, record_sighting
 from governance.audit.actors import Actor
 from governance.audit.services import append
 from governance.base.canonical import sha256_hex
 from governance.base.errors import Conflict, InvalidInput, NotThere
 from governance.people.models import User
-from governance.people.permissions import Permission, check
+from governance.people.permissions import Permission, has
 from governance.people.services import actor_of
 from governance.review.models import Review, ReviewStatus, Verdict, Vote
 from governance.review.permissions import (
@@ -49,14 +50,17 @@ def open_review(
     by: Actor,
     at: datetime,
     policy: Policy | None = None,
+    about: str = "",
 ) -> Review:
     """Put a version before the people who may approve it, and see that they are asked.
 
-    ``excluded`` are those who wrote or submitted it: none of them may vote.
+    ``excluded`` are those who wrote or submitted it: none of them may vote. ``about`` is a
+    line for the mail.
     """
     if Review.objects.filter(subject=subject, status=ReviewStatus.IN_REVIEW).exists():
         raise Conflict(f"{title} is in review already.", code="in_review")
-    policy = policy or Policy.objects.get(kind=kind, is_default=True)
+    policy = policy or Policy.objects.filter(kind=kind, is_default=True).first()
+    name, votes, _ = DEFAULTS[kind]
     review = Review.objects.create(
         kind=kind,
         subject=subject,
@@ -64,9 +68,9 @@ def open_review(
         path=path,
         version_sha256=version_sha256,
         constitution_sha256=constitution_sha256,
-        policy_name=policy.name,
-        required_votes=policy.required_votes,
-        excluded=sorted(excluded),
+        policy_name=policy.name if policy else name,
+        required_votes=policy.required_votes if policy else votes,
+        excluded=sorted(set(excluded)),
         opened_at=at,
         opened_by=str(by),
     )
@@ -80,6 +84,7 @@ def open_review(
         excluded=review.excluded,
         by=by,
         at=at,
+        about=about,
     )
     _record(
         review,
@@ -88,8 +93,8 @@ def open_review(
         at,
         version_sha256=version_sha256,
         constitution_sha256=constitution_sha256,
-        policy=policy.slug,
-        required_votes=policy.required_votes,
+        policy=review.policy_name,
+        required_votes=review.required_votes,
         excluded=review.excluded,
     )
     return review
@@ -220,11 +225,7 @@ def take_back(*, review_id: int, by: User, at: datetime) -> Review:
 @transaction.atomic
 def see_review(*, review_id: int, by: User, at: datetime) -> None:
     """Note that a person looked at what is under review; once it is closed, nothing."""
-    check(by, Permission.VIEW)
-    review = Review.objects.filter(pk=review_id).first()
-    if review is None:
-        raise NotThere("There is no such review.")
-    _saw(review, by, at)
+    _saw(review_for(by, review_id), by, at)
 
 
 def _saw(review: Review, by: User, at: datetime) -> None:
@@ -244,6 +245,14 @@ def may_vote(user: Any, review: Review) -> tuple[bool, str]:
     return not sentence, sentence
 
 
+def review_for(user: Any, review_id: int) -> Review:
+    """One review, or ``NotThere`` for strangers as for what does not exist."""
+    review = Review.objects.filter(pk=review_id).first() if has(user, Permission.VIEW) else None
+    if review is None:
+        raise NotThere("There is no such review.")
+    return review
+
+
 def latest_review(subject: str) -> Review | None:
     """The newest review of a version, open or closed."""
     return Review.objects.filter(subject=subject).order_by("-id").first()
@@ -259,6 +268,14 @@ class Panel:
     may_vote: bool
     refusal: str
     may_withdraw: bool
+    ask: Ask | None
+    ladder: list[dict[str, Any]]
+    seen_by: list[Sighting]
+
+    @property
+    def subject(self) -> str:
+        """The subject of the review's ask."""
+        return subject_of(self.review.pk)
 
     @property
     def needed(self) -> str:
@@ -267,10 +284,12 @@ class Panel:
         return f"{self.approvals} of {self.review.required_votes} {noun}"
 
 
-def panel_for(user: Any, review: Review) -> Panel:
-    """Everything the review panel shows, in one query."""
+def panel_for(user: Any, review: Review, *, at: datetime) -> Panel:
+    """Everything the review panel shows: votes, who is asked next, who has seen it."""
     votes = list(review.votes.select_related("voter"))
     sentence = refusal_to_vote(user, review, votes)
+    asks = Ask.objects.filter(subject=subject_of(review.pk))
+    ask = asks.prefetch_related("sightings__user").order_by("-id").first()
     return Panel(
         review=review,
         votes=votes,
@@ -278,4 +297,7 @@ def panel_for(user: Any, review: Review) -> Panel:
         may_vote=not sentence,
         refusal=sentence,
         may_withdraw=can_withdraw(user, review),
+        ask=ask,
+        ladder=ladder_view(ask, at=at) if ask and ask.closed_at is None else [],
+        seen_by=list(ask.sightings.all()) if ask else [],
     )

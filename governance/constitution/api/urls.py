@@ -1,3 +1,11 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from governance.constitution.api import views
+
+VERSION = "constitution/versions/<int:sequence>/"
+
+urlpatterns = [
+    path("constitution/", views.Law.as_view(), name="api-constitution"),
+    path(VERSION, views.Version.as_view(), name="api-constitution-version"),
+    path(f"{VERSION}votes/", views.Votes.as_view(), name="api-constitution-votes"),
+]

@@ -1,0 +1,141 @@
+"""The law for runners and people, as JSON or as the very bytes that were ratified."""
+
+import base64
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_etags
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from governance.base.errors import NotPermitted, NotThere
+from governance.base.renderers import MarkdownRenderer
+from governance.constitution.api.serializers import (
+    LawSerializer,
+    VotedSerializer,
+    VoteSerializer,
+    law_body,
+)
+from governance.constitution.models import ConstitutionVersion, Ratification
+from governance.constitution.permissions import version_for
+from governance.constitution.services import MAIN, vote
+from governance.constitution.standing import in_force
+from governance.people.api.permissions import Person, person_or_runner_with
+from governance.people.models import Scope, User
+from governance.review.permissions import PEOPLE_ONLY
+
+READS = {
+    "parameters": [OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER)],
+    "responses": {
+        (200, "application/json"): LawSerializer,
+        (200, "text/markdown"): OpenApiTypes.BINARY,
+        304: OpenApiResponse(description="What you hold is still so."),
+    },
+}
+
+
+class Law(APIView):
+    permission_classes = [person_or_runner_with(Scope.READ)]
+    renderer_classes = [JSONRenderer, MarkdownRenderer]
+
+    @extend_schema(operation_id="constitution_read", **READS)  # type: ignore[arg-type]  # one dict for two calls
+    def get(self, request: Request) -> HttpResponse:
+        """The law in force. 404 means that none is ratified: then nothing complies with it."""
+        law = in_force(MAIN)
+        if law is None:
+            raise NotThere("No constitution is ratified.", code="no_constitution")
+        return _answer(request, law.version, law, is_law=True)
+
+
+class Version(APIView):
+    permission_classes = [person_or_runner_with(Scope.READ)]
+    renderer_classes = [JSONRenderer, MarkdownRenderer]
+
+    @extend_schema(operation_id="constitution_version_read", **READS)  # type: ignore[arg-type]  # one dict for two calls
+    def get(self, request: Request, sequence: int) -> HttpResponse:
+        """One version by its number; runners see those that were ratified."""
+        version = version_for(request.user, MAIN, sequence)
+        law = in_force(MAIN)
+        is_law = law is not None and law.version_id == version.pk
+        own = law if is_law else version.ratifications.select_related("review").first()
+        return _answer(request, version, own, is_law=is_law)
+
+
+def _answer(
+    request: Request,
+    version: ConstitutionVersion,
+    ratification: Ratification | None,
+    *,
+    is_law: bool,
+) -> HttpResponse:
+    markdown = isinstance(request.accepted_renderer, MarkdownRenderer)
+    etag = _etag(version, ratification, is_law=is_law, markdown=markdown)
+    if _holds(request, etag):
+        return _with_headers(HttpResponse(status=304), etag)
+    if not markdown:
+        return _with_headers(Response(law_body(version, ratification, in_force=is_law)), etag)
+    response = _with_headers(Response(bytes(version.raw)), etag)
+    digest = base64.b64encode(bytes.fromhex(version.sha256)).decode()
+    response["Repr-Digest"] = f"sha-256=:{digest}:"  # RFC 9530
+    return response
+
+
+def _etag(
+    version: ConstitutionVersion,
+    ratification: Ratification | None,
+    *,
+    is_law: bool,
+    markdown: bool,
+) -> str:
+    """The bytes alone for Markdown; for JSON also where the version stands."""
+    if markdown:
+        return f'"{version.sha256}-md"'
+    return f'"{version.sha256}-{ratification.pk if ratification else 0}-{int(is_law)}"'
+
+
+def _holds(request: Request, etag: str) -> bool:
+    held = [one.removeprefix("W/") for one in parse_etags(request.headers.get("If-None-Match", ""))]
+    return "*" in held or etag in held
+
+
+def _with_headers(response: HttpResponse, etag: str) -> HttpResponse:
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    patch_vary_headers(response, ("Accept", "Authorization", "Cookie"))
+    return response
+
+
+class Votes(APIView):
+    permission_classes = [Person]
+
+    @extend_schema(
+        operation_id="constitution_version_vote",
+        request=VoteSerializer,
+        responses={200: VotedSerializer},
+    )
+    def post(self, request: Request, sequence: int) -> Response:
+        """Vote on the review of a version: people only. The approval that suffices ratifies it."""
+        version = version_for(request.user, MAIN, sequence)
+        said = VoteSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        review = vote(
+            version_id=version.pk,
+            by=_person(request),
+            method="api",
+            at=timezone.now(),
+            **said.validated_data,
+        )
+        body = {"review": review.pk, "status": review.status, "sha256": review.version_sha256}
+        return Response(VotedSerializer(body).data)
+
+
+def _person(request: Request) -> User:
+    """The permission let only people through; a vote is never cast for anybody else."""
+    if not isinstance(request.user, User):
+        raise NotPermitted(PEOPLE_ONLY, code="people_only")
+    return request.user

@@ -1,0 +1,32 @@
+from typing import Any
+
+from django import forms
+
+from governance.review.models import Review, Verdict
+
+
+class VoteForm(forms.Form):
+    """One vote. ``seen_sha256`` is the fingerprint of the text the page showed."""
+
+    verdict = forms.ChoiceField(
+        choices=Verdict.choices, widget=forms.RadioSelect, label="Your vote"
+    )
+    comment = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        label="Comment",
+        help_text="Needed to request changes or to reject.",
+    )
+    seen_sha256 = forms.CharField(widget=forms.HiddenInput)
+
+    @classmethod
+    def about(cls, review: Review) -> "VoteForm":
+        """An empty form for the text under review."""
+        return cls(initial={"seen_sha256": review.version_sha256})
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        verdict = cleaned.get("verdict")
+        if verdict and verdict != Verdict.APPROVE and not cleaned.get("comment"):
+            self.add_error("comment", "Say what is wrong, so that it can be put right.")
+        return cleaned
