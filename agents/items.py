@@ -25,7 +25,8 @@ _COLON = re.compile(r"^([^:.!?]{2,60}):[ \t]+(\S.*)$")
 
 _NUMBER = r"(?P<value>\d[\d,]{0,14}(?:\.\d{1,9})?)"
 _BEFORE = {
-    "<=": r"at most|up to|no more than|not exceed(?:ing)?|max(?:imum)?(?: of)?|within|≤|<=",
+    "<=": r"at most|up to|no more than|not exceed(?:ing)?|max(?:imum)?(?: of)?|within|≤|<="
+    r"|(?:at least )?every",
     ">=": r"at least|no less than|min(?:imum)?(?: of)?|≥|>=",
     "<": r"under|below|less than|fewer than|faster than|<",
     ">": r"over|above|more than|greater than|exceed(?:s|ing)?|>",
@@ -46,6 +47,7 @@ _COMPARED_AFTER = tuple(
     (sign, re.compile(rf"(?<![\w.]){_NUMBER}\s?(?P<unit>%|(?:{_UNITS})\b)?\s*(?:{words})", re.I))
     for sign, words in _AFTER.items()
 )
+_DENYING = re.compile(r"^(?:no|never|none|nothing|nobody)\b", re.IGNORECASE)
 _MEASURED = re.compile(rf"(?<![\w.]){_NUMBER}\s?(?P<unit>%|(?:{_UNITS})\b)")
 
 _WITH = re.compile(r"^with\s+(.{2,80}?)\s*[:—–-]\s+(.*)$", re.IGNORECASE)
@@ -226,6 +228,8 @@ def measure(text: str) -> tuple[str, int | float | None, str]:
     sign, match = _measured(text)
     if match is None:
         return "", None, ""
+    if _DENYING.match(text):
+        sign = {">": "<=", "<": ">="}.get(sign, sign)
     return sign, _number(match["value"]), (match["unit"] or "").strip()
 
 
