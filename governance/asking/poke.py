@@ -36,4 +36,5 @@ def _send() -> None:
 @cache
 def _connection() -> Connection:
     options = current_app.conf.broker_transport_options | LIMITS
-    return current_app.connection_for_write(transport_options=options)
+    connection: Connection = current_app.connection_for_write(transport_options=options)
+    return connection

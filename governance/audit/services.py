@@ -58,6 +58,15 @@ def _locked_head(name: str) -> Stream:
     return Stream.objects.select_for_update().get(name=name)
 
 
+def lock_if_free(stream: str) -> bool:
+    """Lock a stream's head without waiting; False while somebody else is writing to it.
+
+    For background work that holds other locks: waiting here could end in a deadlock.
+    """
+    heads = Stream.objects.filter(name=stream)
+    return heads.select_for_update(skip_locked=True).exists() or not heads.exists()
+
+
 def _body(
     stream: str,
     number: int,

@@ -1,0 +1,108 @@
+"""The mail that asks: short, one link, the same meaning in text and HTML."""
+
+import re
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+
+from governance.asking.links import url_of
+from governance.asking.models import Ask, AskKind, Notification, NotificationState, ReviewLink
+from governance.base.encoding import visible
+from governance.people.permissions import Permission, has
+
+# Each kind: the beginning of the subject line, the first sentence, who may answer.
+WORDS: dict[str, tuple[str, str, Permission]] = {
+    AskKind.CASE: (
+        "Decision needed",
+        "An agent stopped and asks people to decide.",
+        Permission.DECIDE,
+    ),
+    AskKind.REVIEW: ("Review needed", "A new version waits for a review.", Permission.REVIEW),
+    AskKind.AMENDMENT: (
+        "Vote needed",
+        "A new version of the constitution waits for a vote.",
+        Permission.RATIFY,
+    ),
+}
+_ADDRESS = re.compile(r"\S*(?:://|\bwww\.)\S*", re.IGNORECASE)
+
+
+def message_of(notice: Notification, link: ReviewLink) -> EmailMultiAlternatives:
+    """The mail of one notice. Made again, it carries the same Message-ID and the same link."""
+    ask = notice.ask
+    words = _words(notice, link)
+    message = EmailMultiAlternatives(
+        subject=_subject(ask),
+        body=render_to_string("mail/ask.txt", words),
+        to=[notice.recipient.email],
+        headers=_headers(notice),
+    )
+    message.attach_alternative(render_to_string("mail/ask.html", words), "text/html")
+    return message
+
+
+def shown(text: str) -> str:
+    """Text of an agent on one line, hidden characters visible, addresses not clickable.
+
+    Mail programs make links of anything that looks like one; the mail has one link, ours.
+    """
+    line = " ".join(visible(" ".join(text.split())).split())
+    return _ADDRESS.sub(lambda found: found[0].replace(".", "[.]").replace("://", "[://]"), line)
+
+
+def _subject(ask: Ask) -> str:
+    """The same for every mail about one question: mail programs thread by it as well."""
+    reference = ask.subject.partition(":")[2]
+    name = f"{reference}: " if reference[:1].isalpha() else ""
+    return f"{WORDS[ask.kind][0]}: {name}{shown(ask.title)}"
+
+
+def _words(notice: Notification, link: ReviewLink) -> dict[str, Any]:
+    ask = notice.ask
+    _, sentence, permission = WORDS[ask.kind]
+    return {
+        "sentence": sentence,
+        "title": shown(ask.title),
+        "about": shown(ask.about),
+        "reminder": notice.reason == "reminder",
+        "opened": moment(ask.opened_at),
+        "step": notice.step + 1,
+        "steps": len(ask.ladder),
+        "policy": shown(ask.policy_name),
+        "may_answer": has(notice.recipient, permission),
+        "url": url_of(link),
+        "next": moment(ask.next_action_at),
+        "portal": settings.PORTAL_URL,
+    }
+
+
+def moment(at: datetime | None) -> str:
+    """``Monday 2 March 2026, 09:00 UTC``."""
+    return f"{at:%A} {at.day} {at:%B %Y, %H:%M} UTC" if at else ""
+
+
+def _headers(notice: Notification) -> dict[str, str]:
+    headers = {
+        "Message-ID": _message_id(notice),
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",
+    }
+    root = _thread_root(notice)
+    if root.pk != notice.pk:
+        headers["In-Reply-To"] = headers["References"] = _message_id(root)
+    return headers
+
+
+def _thread_root(notice: Notification) -> Notification:
+    """The first mail about this question that went to this person."""
+    sent = Notification.objects.filter(ask=notice.ask_id, recipient=notice.recipient_id)
+    first = sent.filter(state=NotificationState.ACCEPTED).order_by("id").first()
+    return first or notice
+
+
+def _message_id(notice: Notification) -> str:
+    return f"<{notice.message_id}@{urlsplit(settings.PORTAL_URL).hostname}>"
