@@ -74,9 +74,11 @@
 
   // Relative times move on; the words are those of the server.
   const amount = (seconds) => {
-    if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h`;
-    const days = Math.floor(seconds / 86400);
+    const minutes = Math.round(seconds / 60);
+    if (minutes < 60) return `${minutes} min`;
+    const hours = Math.round(minutes / 60);
+    if (hours < 24) return `${hours} h`;
+    const days = Math.round(hours / 24);
     return days === 1 ? "1 day" : `${days} days`;
   };
   const relative = (seconds) => {

@@ -19,7 +19,7 @@ from governance.base.prose import render_prose
 register = template.Library()
 
 _MARKER = re.compile(r"‹U\+[0-9A-F]{4,6}›")
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_MINUTE, _DAY = 60, 86400
 _CALLOUT_ICONS = {"info": "info", "good": "check-circle", "warn": "warning", "bad": "halt"}
 
 
@@ -79,12 +79,13 @@ def relative(at: datetime, *, now: datetime) -> str:
 
 
 def _amount(span: timedelta) -> str:
-    seconds = int(span.total_seconds())
-    if seconds < _HOUR:
-        return f"{seconds // _MINUTE} min"
-    if seconds < _DAY:
-        return f"{seconds // _HOUR} h"
-    days = seconds // _DAY
+    minutes = round(span.total_seconds() / _MINUTE)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours = round(minutes / 60)
+    if hours < 24:
+        return f"{hours} h"
+    days = round(hours / 24)
     return "1 day" if days == 1 else f"{days} days"
 
 
