@@ -7,7 +7,7 @@ current ETag costs the first only.
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from agents.models import Agent, AgentVersion, Environment, Release, Suspension
@@ -102,9 +102,9 @@ def _releases(slug: str, environment: str) -> QuerySet[Release]:
         .annotate(
             compliance=F("version__contract__constitutional_compliance"),
             law_id=Subquery(law.values("id")[:1]),
-            law_sha256=Coalesce(Subquery(law.values("version__sha256")[:1]), ""),
+            law_sha256=Coalesce(Subquery(law.values("version__sha256")[:1]), Value("")),
             law_sequence=Subquery(law.values("version__sequence")[:1]),
-            law_declared=Coalesce(Subquery(law.values("version__declared_version")[:1]), ""),
+            law_declared=Coalesce(Subquery(law.values("version__declared_version")[:1]), Value("")),
             last_suspension=Subquery(touching.values("id")[:1]),
             suspended_because=Subquery(touching.filter(lifted_at=None).values("reason")[:1]),
         )

@@ -16,11 +16,13 @@ from agents.models import AgentVersion
 from governance.audit.actors import system
 from governance.audit.services import append
 from governance.constitution import services as law
+from governance.constitution.standing import unacknowledged
 from governance.people.models import Role, User
 from governance.people.services import create_runner, issue_key
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 CONSTITUTION = "constitution.md"
+EXAMPLE_CASES = "escalation-*.md"
 FAMILY = "Sample family"
 PEOPLE = {
     "owner": ("Olivia Owner", Role.OWNER),
@@ -30,7 +32,7 @@ PEOPLE = {
     "administrator": ("Anton Administrator", Role.ADMINISTRATOR),
 }
 RELEASED = {"stuck": "second", "python-backend": "approver"}
-IN_REVIEW = "qa-tester"
+IN_REVIEW = "security-auditor"
 METHOD = "command"
 # Nothing that is mistaken for something else when it is typed from a screen.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -89,8 +91,8 @@ def _ratify(people: People, at: datetime) -> None:
     owner, approver = people["owner"], people["approver"]
     version = law.import_constitution(raw=(SAMPLE / CONSTITUTION).read_bytes(), by=owner, at=at)
     law.submit_version(version_id=version.pk, by=owner, at=at)
-    for finding in version.findings:
-        law.acknowledge(version_id=version.pk, finding_key=finding["key"], by=approver, at=at)
+    for key in unacknowledged(version):
+        law.acknowledge(version_id=version.pk, finding_key=key, by=approver, at=at)
     law.vote(
         version_id=version.pk,
         by=approver,
@@ -103,8 +105,9 @@ def _ratify(people: People, at: datetime) -> None:
 
 
 def _import(owner: User, at: datetime) -> Iterable[AgentVersion]:
+    others = {SAMPLE / CONSTITUTION, *SAMPLE.glob(EXAMPLE_CASES)}
     for path in sorted(SAMPLE.glob("*.md")):
-        if path.name != CONSTITUTION:
+        if path not in others:
             yield services.import_definition(
                 raw=path.read_bytes(), filename=path.name, family=FAMILY, by=owner, at=at
             )[0]
