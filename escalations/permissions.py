@@ -55,3 +55,12 @@ def check_may_ask(by: Any) -> None:
     if not isinstance(by, User):
         raise NotPermitted(ONLY_PEOPLE, code="only_people")
     check(by, Permission.DECIDE)
+
+
+def may_ask(by: Any) -> tuple[bool, str]:
+    """Whether this person may ask the runner and dismiss, and why not."""
+    try:
+        check_may_ask(by)
+    except Refusal as refusal:
+        return False, refusal.sentence
+    return True, ""

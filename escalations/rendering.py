@@ -1,0 +1,24 @@
+"""Which text of the templates showed a request: recorded with every vote."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+
+SHOWING_THE_REQUEST = (
+    "escalations/case.html",
+    "escalations/_act.html",
+    "escalations/_agent_words.html",
+    "escalations/_option_card.html",
+    "escalations/_decide.html",
+)
+
+
+@cache
+def template_version() -> str:
+    """A short fingerprint of the templates that render a request."""
+    digest = hashlib.sha256()
+    for name in SHOWING_THE_REQUEST:
+        digest.update(Path(settings.BASE_DIR, "templates", name).read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,160 @@
+"""The inbox, and the page of a case with what people do there."""
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from escalations import acting, thread
+from escalations.deciding import decide
+from escalations.forms import AskRunnerForm, DecideForm, DismissForm
+from escalations.inbox import page_of, wanted_by
+from escalations.models import Decision, Escalation
+from escalations.pages import case_for_page, case_page
+from escalations.permissions import check_may_decide
+from escalations.rendering import template_version
+from governance.asking.links import method_of
+from governance.asking.models import Ask
+from governance.asking.services import record_sighting
+from governance.base.errors import NotPermitted, Refusal
+from governance.people.models import User
+from governance.people.permissions import Permission, check
+from governance.people.refusals import record
+from governance.people.services import actor_of
+from governance.people.signed_in import person
+
+View = Callable[..., HttpResponse]
+_REF = re.compile(r"\s*(?:ESC-)?([1-9][0-9]{0,17})\s*", re.IGNORECASE)
+
+
+def for_people(view: View) -> View:
+    """Signed-in people who may see things; everybody else is sent away."""
+
+    @never_cache
+    @login_required
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        check(person(request), Permission.VIEW)
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
+@require_safe
+@for_people
+def inbox(request: HttpRequest) -> HttpResponse:
+    """All that waits for people; ``q`` with a number leads to that case."""
+    sought = request.GET.get("q", "")
+    match = _REF.fullmatch(sought)
+    if match and Escalation.objects.filter(pk=int(match[1])).exists():
+        return redirect("case", int(match[1]))
+    user = person(request)
+    context = page_of(user, wanted_by(user, request.GET), at=timezone.now())
+    not_found = f"There is no case {sought}." if sought.strip() else ""
+    return render(
+        request, "escalations/inbox.html", {**context, "q": sought, "not_found": not_found}
+    )
+
+
+@require_safe
+@for_people
+def inbox_rows(request: HttpRequest) -> HttpResponse:
+    """The rows alone: the inbox renews itself with them."""
+    user = person(request)
+    context = page_of(user, wanted_by(user, request.GET), at=timezone.now())
+    return render(request, "escalations/_inbox_rows.html", context)
+
+
+@require_safe
+@for_people
+def case(request: HttpRequest, escalation_id: int) -> HttpResponse:
+    """Shows what is asked. Reading it decides nothing and counts for nothing."""
+    found = case_for_page(escalation_id)
+    return render(
+        request, "escalations/case.html", case_page(found, person(request), at=timezone.now())
+    )
+
+
+@require_POST
+@for_people
+def case_decide(request: HttpRequest, escalation_id: int) -> HttpResponse:
+    """Record a vote. What is refused shows the page again, with the sentence and the words."""
+    user, found = person(request), case_for_page(escalation_id)
+    check_may_decide(user, found)
+    form = DecideForm(request.POST, case=found)
+    if not form.is_valid():
+        return _again(request, found, user, form, status=400)
+    try:
+        decision = decide(
+            escalation_id=found.pk,
+            by=user,
+            method=method_of(request, subject=found.subject),
+            at=timezone.now(),
+            shown_as=template_version(),
+            **form.answer(),
+        )
+    except NotPermitted:
+        raise
+    except Refusal as refusal:
+        record(refusal, by=actor_of(user), where=f"POST {request.path}")
+        form.add_error(None, refusal.sentence)
+        return _again(request, case_for_page(found.pk), user, form, status=refusal.status)
+    messages.success(request, _done(found, decision))
+    return redirect("case", found.pk)
+
+
+def _done(case: Escalation, decision: Decision | None) -> str:
+    if decision is None:
+        return f"Your vote on {case.ref} is recorded. It takes more people to decide."
+    return f"{case.ref} is decided. The runner has the answer."
+
+
+def _again(
+    request: HttpRequest, case: Escalation, user: User, form: DecideForm, *, status: int
+) -> HttpResponse:
+    context = case_page(case, user, at=timezone.now(), form=form)
+    context["not_done"] = form.non_field_errors()
+    return render(request, "escalations/case.html", context, status=status)
+
+
+@require_POST
+@for_people
+def case_ask(request: HttpRequest, escalation_id: int) -> HttpResponse:
+    """Ask the runner a question."""
+    form = AskRunnerForm(request.POST)
+    text = form.cleaned_data["text"] if form.is_valid() else ""
+    thread.ask_runner(escalation_id=escalation_id, by=person(request), text=text, at=timezone.now())
+    messages.success(request, "The runner is asked. People are reminded all the same.")
+    return redirect("case", escalation_id)
+
+
+@require_POST
+@for_people
+def case_dismiss(request: HttpRequest, escalation_id: int) -> HttpResponse:
+    """Close a case whose runner is gone."""
+    form = DismissForm(request.POST)
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    acting.dismiss(
+        escalation_id=escalation_id, by=person(request), reason=reason, at=timezone.now()
+    )
+    messages.success(request, "The case is dismissed. The runner will not proceed.")
+    return redirect("case", escalation_id)
+
+
+@require_POST
+@for_people
+def case_seen(request: HttpRequest, escalation_id: int) -> HttpResponse:
+    """The page was in front of a person for a while; posted by the page itself."""
+    found = case_for_page(escalation_id)
+    ask = Ask.objects.open().filter(subject=found.subject).first()
+    if ask:
+        record_sighting(ask_id=ask.pk, user=person(request), at=timezone.now())
+    return HttpResponse(status=204)

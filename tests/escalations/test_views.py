@@ -1,0 +1,329 @@
+"""The inbox and the page of a case, as people use them."""
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from escalations.acting import GONE_AFTER, withdraw
+from escalations.models import Decision, Escalation, Presence, Status
+from governance.asking.models import Ask, Sighting
+from governance.audit.models import AuditEvent
+from governance.people.models import Role
+from tests.escalations.acts import ACT, agent, approve, approver, ask, version
+from tests.factories import NOW, RunnerFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+QUERIES_OF_THE_INBOX = 6
+
+
+def signed_in(user, **options):
+    client = Client(**options)
+    client.force_login(user)
+    return client
+
+
+def decide_url(case):
+    return reverse("case-decide", args=[case.pk])
+
+
+def vote_for(case, **changes):
+    return {"choice": "option:jwt", "seen_sha256": case.request_sha256, **changes}
+
+
+def test_the_inbox_shows_what_waits_for_an_approver():
+    case = ask(project="shop", action=ACT)
+    page = signed_in(approver()).get("/")
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert case.ref in text
+    assert case.title in text
+    assert "One question waits for you" in text
+
+
+def test_a_question_that_one_may_not_answer_is_not_among_mine():
+    owner = approver(roles=[Role.APPROVER, Role.OWNER])
+    case = ask(RunnerFactory(owner=owner))
+    client = signed_in(owner)
+    assert case.ref not in client.get("/").content.decode()
+    assert case.ref in client.get("/?scope=all").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        ("waiting", {"open", "back"}),
+        ("asked_back", {"back"}),
+        ("settled", {"settled"}),
+        ("all", {"open", "back", "settled"}),
+    ],
+)
+def test_the_inbox_filters_by_state(status, shown):
+    user = approver()
+    cases = {"open": ask(task="1"), "back": ask(task="2"), "settled": ask(task="3")}
+    signed_in(user).post(reverse("case-ask", args=[cases["back"].pk]), {"text": "Why?"})
+    approve(cases["settled"])
+    text = signed_in(user).get(f"/cases/rows/?scope=all&status={status}").content.decode()
+    assert {name for name, case in cases.items() if f'id="ask-{case.ref}"' in text} == shown
+
+
+def test_the_inbox_finds_a_case_by_its_number():
+    case = ask()
+    client = signed_in(approver())
+    assert client.get("/", {"q": case.ref.lower()}).url == f"/cases/{case.pk}/"
+    assert "There is no case ESC-999" in client.get("/", {"q": "ESC-999"}).content.decode()
+
+
+def test_the_inbox_is_paged_by_key():
+    cases = [ask(task=str(number)) for number in range(31)]
+    client = signed_in(approver())
+    first = client.get("/").content.decode()
+    assert f'id="ask-{cases[0].ref}"' not in first
+    older = client.get("/").context["older"]
+    second = client.get("/" + older).content.decode()
+    assert f'id="ask-{cases[0].ref}"' in second
+    assert f'id="ask-{cases[1].ref}"' not in second
+
+
+def test_the_inbox_costs_the_same_however_much_waits(django_assert_num_queries):
+    user = approver()
+    client = signed_in(user)
+    ask(task="first")
+    client.get("/")
+    with django_assert_num_queries(QUERIES_OF_THE_INBOX):
+        client.get("/cases/rows/")
+    for number in range(10):
+        ask(task=str(number))
+    with django_assert_num_queries(QUERIES_OF_THE_INBOX):
+        client.get("/cases/rows/")
+
+
+def test_the_case_page_shows_the_exact_act_and_every_unknown_key():
+    case = ask(action=ACT, surprise={"deep": "value"}, extra={"Cost_Impact": "12 euros"})
+    text = signed_in(approver()).get(case.get_absolute_url()).content.decode()
+    for shown in ("add_index.sql", "db-staging", "surprise", "value", "Cost impact", "12 euros"):
+        assert shown in text
+    assert case.request_sha256 in text
+
+
+def test_hidden_characters_are_visible_on_the_case_page():
+    case = ask(problem="Delete\u202eeverything")
+    text = signed_in(approver()).get(case.get_absolute_url()).content.decode()
+    assert "\u202e" not in re.sub(r'data-copy="[^"]*"', "", text)
+    assert "U+202E" in text
+
+
+def test_agents_words_are_text_on_the_case_page():
+    case = ask(problem="<script>alert(1)</script>", run="<img src=x>")
+    text = signed_in(approver()).get(case.get_absolute_url()).content.decode()
+    assert "<script>alert" not in text
+    assert "<img src=x" not in text
+
+
+def test_nothing_is_chosen_beforehand():
+    case = ask()
+    text = signed_in(approver()).get(case.get_absolute_url()).content.decode()
+    assert 'value="option:jwt"' in text
+    assert not re.search(r"<input[^>]* checked", text)
+
+
+def test_deciding_on_the_page_records_the_vote_and_what_was_shown():
+    case, user = ask(), approver()
+    answer = signed_in(user).post(
+        decide_url(case), vote_for(case, constraints="- Keep it fast\n\nKeep it simple")
+    )
+    assert answer.status_code == 302
+    ballot = Decision.objects.get(escalation=case).ballot
+    assert (ballot.voter, ballot.option.key, ballot.method) == (user, "jwt", "session")
+    assert ballot.constraints == ["Keep it fast", "Keep it simple"]
+    assert len(ballot.template_version) == 12
+    decided = signed_in(user).get(case.get_absolute_url()).content.decode()
+    assert "Approved: JWT tokens" in decided
+    assert "Record my decision" not in decided
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"choice": ""}, "Choose one of these first"),
+        ({"choice": "option:other"}, "not one of the available choices"),
+        ({"choice": "rejected"}, "Say why the agent must not proceed"),
+        ({"choice": "other_approach"}, "Say what to do instead"),
+        ({"seen_sha256": "0" * 64}, "What you saw is not what is asked"),
+    ],
+)
+def test_an_unfit_vote_shows_the_page_again_and_decides_nothing(changes, sentence):
+    case = ask()
+    page = signed_in(approver()).post(
+        decide_url(case), vote_for(case, approach="", context="my words") | changes
+    )
+    assert page.status_code in {400, 409}
+    assert sentence in page.content.decode()
+    assert "my words" in page.content.decode()
+    assert not Decision.objects.exists()
+
+
+def test_posting_the_same_vote_twice_is_one_decision():
+    case, user = ask(), approver()
+    client = signed_in(user)
+    answers = [client.post(decide_url(case), vote_for(case)) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [302, 302]
+    assert Decision.objects.count() == 1
+
+
+def test_the_second_approver_is_told_that_it_is_decided():
+    case = ask()
+    approve(case)
+    page = signed_in(approver()).post(decide_url(case), vote_for(case, choice="option:session"))
+    assert page.status_code == 409
+    assert "has decided" in page.content.decode()
+
+
+def test_a_vote_needs_the_csrf_token():
+    case = ask()
+    client = signed_in(approver(), enforce_csrf_checks=True)
+    assert client.post(decide_url(case), vote_for(case)).status_code == 403
+    assert not Decision.objects.exists()
+
+
+def test_get_on_the_address_of_a_vote_decides_nothing():
+    case = ask()
+    answer = signed_in(approver()).get(decide_url(case), vote_for(case))
+    assert answer.status_code == 405
+    assert not Decision.objects.exists()
+
+
+def _owner_of_the_runner():
+    user = approver()
+    return user, ask(RunnerFactory(owner=user))
+
+
+def _superuser_who_owns_the_runner():
+    user = approver(is_superuser=True)
+    return user, ask(RunnerFactory(owner=user))
+
+
+def _owner_of_the_acting_agent():
+    user = approver()
+    agent(owner=user)
+    return user, ask(action=ACT)
+
+
+def _author_of_the_acting_version():
+    user = approver()
+    made = version(agent(), author=user)
+    return user, ask(action=ACT, version=made.sequence)
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        _owner_of_the_runner,
+        _superuser_who_owns_the_runner,
+        _owner_of_the_acting_agent,
+        _author_of_the_acting_version,
+    ],
+)
+def test_four_eyes_hold_on_the_page(story):
+    user, case = story()
+    client = signed_in(user)
+    page = client.get(case.get_absolute_url()).content.decode()
+    assert "Somebody else has to decide" in page
+    assert "Record my decision" not in page
+    choice = f"option:{case.options.first().key}"
+    answer = client.post(decide_url(case), vote_for(case, choice=choice))
+    assert answer.status_code == 403
+    assert "Somebody else has to decide" in answer.content.decode()
+    assert not Decision.objects.exists()
+    assert Escalation.objects.get(pk=case.pk).status == Status.OPEN
+
+
+def test_a_refused_vote_leaves_its_trace():
+    user = approver()
+    case = ask(RunnerFactory(owner=user))
+    signed_in(user).post(decide_url(case), vote_for(case))
+    event = AuditEvent.objects.get(stream="refusals")
+    assert event.actor == f"user:{user.pk}"
+    assert event.subject == f"POST {decide_url(case)}"
+    assert json.loads(bytes(event.body))["data"]["code"] == "four_eyes"
+
+
+@pytest.mark.parametrize("role", [Role.OWNER, Role.AUDITOR, Role.ADMINISTRATOR])
+def test_without_the_role_the_button_is_disabled_with_the_sentence(role):
+    case = ask()
+    client = signed_in(UserFactory(roles=[role]))
+    assert "To decide cases you need the role approver" in (
+        client.get(case.get_absolute_url()).content.decode()
+    )
+    assert client.post(decide_url(case), vote_for(case)).status_code == 403
+
+
+def test_people_without_a_role_and_strangers_see_nothing():
+    case = ask()
+    for path in ("/", "/cases/rows/", case.get_absolute_url()):
+        assert signed_in(UserFactory()).get(path).status_code == 403
+        assert Client().get(path).status_code == 302
+
+
+def test_looking_counts_for_nothing_and_saying_seen_counts_once():
+    case, user = ask(), approver()
+    client = signed_in(user)
+    for _ in range(3):
+        client.get(case.get_absolute_url())
+        client.head(case.get_absolute_url())
+    assert not Sighting.objects.exists()
+    for _ in range(2):
+        assert client.post(reverse("case-seen", args=[case.pk])).status_code == 204
+    assert Sighting.objects.get().user == user
+    assert str(user) in client.get("/").content.decode()
+
+
+def test_the_runner_is_asked_from_the_page_and_people_stay_asked():
+    case = ask()
+    client = signed_in(approver())
+    client.post(reverse("case-ask", args=[case.pk]), {"text": "Which users?"})
+    case.refresh_from_db()
+    assert case.status == Status.INFO_REQUESTED
+    assert Ask.objects.open().filter(subject=case.subject).exists()
+    assert "Which users?" in client.get(case.get_absolute_url()).content.decode()
+
+
+def test_a_case_is_dismissed_only_when_its_runner_is_gone():
+    case = ask(at=timezone.now())
+    client, url = signed_in(approver()), reverse("case-dismiss", args=[case.pk])
+    assert client.post(url, {"reason": "Old"}).status_code == 409
+    assert "The runner is gone" not in client.get(case.get_absolute_url()).content.decode()
+    Presence.objects.update(last_seen_at=timezone.now() - GONE_AFTER - timedelta(seconds=1))
+    assert "The runner is gone" in client.get(case.get_absolute_url()).content.decode()
+    assert client.post(url, {"reason": "Old"}).status_code == 302
+    page = client.get(case.get_absolute_url()).content.decode()
+    assert "Nobody decided this case" in page
+
+
+def test_a_withdrawn_case_offers_no_decision():
+    case = ask()
+    withdraw(escalation_id=case.pk, runner=case.runner, reason="Found out", at=NOW)
+    page = signed_in(approver()).get(case.get_absolute_url()).content.decode()
+    assert "Found out" in page
+    assert "Record my decision" not in page
+
+
+def test_the_timeline_names_who_did_what():
+    case, user = ask(action=ACT), approver(name="Ada Approver")
+    approve(case, user)
+    page = signed_in(approver()).get(case.get_absolute_url()).content.decode()
+    assert "Ada Approver</strong> decided" in page
+    assert f"{case.runner} (runner)</strong> asked" in page
+
+
+def test_the_case_page_costs_the_same_however_long_its_thread(django_assert_max_num_queries):
+    case = ask(action=ACT, constitutional_impact={"principles": ["Simplicity"]})
+    client = signed_in(approver())
+    for number in range(5):
+        client.post(reverse("case-ask", args=[case.pk]), {"text": f"Why {number}?"})
+    with django_assert_max_num_queries(24):
+        client.get(case.get_absolute_url())
