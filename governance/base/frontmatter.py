@@ -130,7 +130,7 @@ def _read(raw: str, lines: list[str], first_line: int) -> Frontmatter:
     if len(raw) > MAX_CHARS:
         return _too_large(first_line)
     try:
-        mapping = read_mapping(raw, first_line)
+        mapping = read_mapping(f"{raw}\n", first_line)
     except Refused as refused:
         return _by_line(lines, first_line, refused.finding)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
