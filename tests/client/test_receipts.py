@@ -109,7 +109,9 @@ def test_a_key_id_that_is_not_published_is_refused(signer, keys):
         verify(signer(b"portal", kid="k2").token(CLAIMS), keys)
 
 
-@pytest.mark.parametrize("extra", [{"kid": None}, {"kid": ["k1"]}, {"crit": ["b64"]}, {"b64": False}])
+@pytest.mark.parametrize(
+    "extra", [{"kid": None}, {"kid": ["k1"]}, {"crit": ["b64"]}, {"b64": False}]
+)
 def test_strange_headers_are_refused(portal_key, keys, extra):
     with pytest.raises(NotVerified):
         verify(portal_key.token(CLAIMS, **extra), keys)
