@@ -22,6 +22,7 @@ from agents.standing import (
     with_status,
 )
 from governance.base.errors import Refusal
+from governance.base.frontmatter import split_frontmatter
 from governance.constitution.services import current
 from governance.people.models import User
 from governance.people.permissions import Permission
@@ -170,6 +171,7 @@ def version(
         "findings": sorted(found.findings, key=_gravity),
         "repairs": [f for f in found.findings if f["code"] in REPAIRS],
         "lines": found.text.split("\n"),
+        "body": split_frontmatter(found.text).body,
         "law": law,
         "panel": panel_for(user, review, at=timezone.now()) if review else None,
         "vote_form": form or (VoteForm.about(review) if review else None),
