@@ -49,7 +49,9 @@ class Mail:
     @property
     def at(self) -> datetime:
         written = self.message["Date"]
-        return parsedate_to_datetime(written) if written else datetime.fromtimestamp(0, UTC)
+        at = parsedate_to_datetime(written) if written else datetime.fromtimestamp(0, UTC)
+        # Django writes the date as -0000: UTC, read back without a zone.
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
 
     @property
     def text(self) -> SafeString:

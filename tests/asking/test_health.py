@@ -1,0 +1,102 @@
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.db import OperationalError
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from governance.asking import tasks
+from governance.asking.heartbeat import beat
+from governance.asking.models import Heartbeat
+from tests.asking.helpers import ask_for, notify
+from tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def scheduler(client):
+    response = client.get("/health/scheduler")
+    return response.status_code, response.json()
+
+
+def test_alive_needs_no_database(client, django_db_blocker):
+    with django_db_blocker.block():
+        assert client.get("/health/live").json() == {"status": "ok"}
+
+
+def test_ready_with_every_migration(client):
+    response = client.get("/health/ready")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_not_ready_with_a_migration_missing(client, monkeypatch):
+    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda self, targets: ["one"])
+    response = client.get("/health/ready")
+    assert (response.status_code, response.json()["status"]) == (503, "unready")
+
+
+@pytest.mark.parametrize("address", ["/health/ready", "/health/scheduler"])
+def test_not_ready_without_a_database(client, monkeypatch, address):
+    def refuse(*_, **__):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("governance.asking.views.pulse", refuse)
+    monkeypatch.setattr("governance.asking.views.MigrationExecutor", refuse)
+    assert client.get(address).status_code == 503
+
+
+def test_without_any_heartbeat_the_scheduler_counts_as_stopped(client):
+    status, told = scheduler(client)
+    assert (status, told["status"], told["heartbeat_age"]) == (503, "stopped", None)
+
+
+def test_the_scheduler_is_alive_for_three_intervals(client, settings):
+    settings.TICK_SECONDS = 60
+    beat(at=timezone.now() - timedelta(seconds=170), handled=1)
+    assert scheduler(client)[0] == 200
+    Heartbeat.objects.update(completed_at=timezone.now() - timedelta(seconds=181))
+    status, told = scheduler(client)
+    assert (status, told["status"], told["allowed_age"]) == (503, "stopped", 180)
+    assert told["heartbeat_age"] >= 181
+
+
+def test_what_waits_too_long_is_counted(client):
+    long_ago = timezone.now() - timedelta(hours=1)
+    ask = ask_for(long_ago)
+    notify(ask, UserFactory(), long_ago)
+    _, told = scheduler(client)
+    assert (told["overdue_asks"], told["waiting_notices"], told["failing_asks"]) == (1, 1, 0)
+    assert told["oldest_overdue_age"] >= 3600
+    assert told["oldest_notice_age"] >= 3600
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tick_sweeps_sends_and_leaves_a_heartbeat():
+    UserFactory(roles=["approver"])
+    ask_for(timezone.now())
+    tasks.tick()
+    assert len(mail.outbox) == 1
+    assert Heartbeat.objects.get().handled == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_poked_dispatch_tells_people_without_a_heartbeat():
+    UserFactory(roles=["approver"])
+    ask_for(timezone.now())
+    tasks.dispatch()
+    assert len(mail.outbox) == 1
+    assert not Heartbeat.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("part", ["sweep", "send_notices"])
+def test_a_cycle_that_broke_leaves_no_heartbeat(monkeypatch, part):
+    def broken(**_):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(tasks, part, broken)
+    with pytest.raises(OperationalError):
+        tasks.tick()
+    assert not Heartbeat.objects.exists()
