@@ -1,6 +1,6 @@
 """Agents in the admin: read there, with actions that call the same services as the pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -90,9 +90,6 @@ class AgentVersionAdmin(ActingInAdmin):
         law = Value(current_sha256())
         return with_status(super().get_queryset(request)).annotate(law=law)
 
-    def get_fields(self, request: HttpRequest, obj: AgentVersion | None = None) -> list[str]:
-        return [name for name in super().get_fields(request, obj) if name != "raw"]
-
     @admin.display(description="state")
     def standing(self, version: Any) -> str:
         return LABELS[standing_of(version.status, version.judged_under, law=version.law)]
@@ -171,10 +168,10 @@ class PermitAdmin(ReadOnlyInAdmin):
 @admin.register(Family)
 class FamilyAdmin(ConfiguredInAdmin):
     list_display = ("name", "slug")
-    prepopulated_fields: ClassVar[dict[str, tuple[str, ...]]] = {"slug": ("name",)}
+    prepopulated_fields: ClassVar[dict[str, Sequence[str]]] = {"slug": ("name",)}
 
 
 @admin.register(Environment)
 class EnvironmentAdmin(ConfiguredInAdmin):
     list_display = ("name", "slug")
-    prepopulated_fields: ClassVar[dict[str, tuple[str, ...]]] = {"slug": ("name",)}
+    prepopulated_fields: ClassVar[dict[str, Sequence[str]]] = {"slug": ("name",)}

@@ -22,7 +22,7 @@ class FilesField(forms.FileField):
 
     widget = Files(attrs={"accept": ".md,.markdown,.txt,text/markdown", "multiple": True})
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]  # a list of what the base cleans
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
         several: Sequence[Any] = data if isinstance(data, list | tuple) else [data]
         return [file for file in several if file]
 
@@ -36,8 +36,10 @@ class ImportForm(forms.Form):
         help_text="Needed for new agents. Known agents stay in their family.",
         widget=forms.TextInput(attrs={"list": "families", "autocomplete": "off"}),
     )
-    files = FilesField(
-        required=False, help_text=f"Markdown files, up to {MOST_FILES} at once, 1 MB each."
+    uploads = FilesField(
+        required=False,
+        label="Files",
+        help_text=f"Markdown files, up to {MOST_FILES} at once, 1 MB each.",
     )
     text = forms.CharField(
         required=False,
@@ -48,7 +50,7 @@ class ImportForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        files = cleaned.get("files") or []
+        files = cleaned.get("uploads") or []
         if not files and not (cleaned.get("text") or "").strip():
             raise forms.ValidationError("Choose at least one file, or paste a definition.")
         if len(files) > MOST_FILES:
@@ -57,7 +59,9 @@ class ImportForm(forms.Form):
 
     def definitions(self) -> list[tuple[str, bytes]]:
         """Name and bytes of each; one byte more than allowed is read, so that it is refused."""
-        found = [(file.name or "", file.read(MAX_BYTES + 1)) for file in self.cleaned_data["files"]]
+        found = [
+            (file.name or "", file.read(MAX_BYTES + 1)) for file in self.cleaned_data["uploads"]
+        ]
         if self.cleaned_data["text"].strip():
             # Browsers send every line end of a text field as CRLF.
             text = self.cleaned_data["text"].replace("\r\n", "\n")

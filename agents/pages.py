@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -108,7 +108,7 @@ def _contract(version: AgentVersion) -> dict[str, Any]:
     return contract
 
 
-def _releases(found: Agent) -> Sequence[Release]:
+def _releases(found: Agent) -> QuerySet[Release]:
     related = found.releases.select_related("environment", "version", "released_by")
     return related.only(
         "at", "environment__name", "environment__slug", "version__sequence", "released_by__name",
@@ -116,7 +116,7 @@ def _releases(found: Agent) -> Sequence[Release]:
     )[:20]  # fmt: skip
 
 
-def _suspensions(found: Agent) -> Sequence[Suspension]:
+def _suspensions(found: Agent) -> QuerySet[Suspension]:
     related = found.suspensions.select_related("version", "suspended_by", "lifted_by")
     return related.defer(*(f"version__{name}" for name in (*HEAVY, "findings")))[:20]
 

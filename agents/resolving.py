@@ -6,6 +6,7 @@ current ETag costs the first only.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
@@ -80,7 +81,7 @@ def stand(*, slug: str, environment: str, principal: User | Runner) -> Standing:
     return _standing(release, environment)
 
 
-def _releases(slug: str, environment: str) -> QuerySet[Release]:
+def _releases(slug: str, environment: str) -> QuerySet[Any]:
     """The newest release with all that decides about it, in one statement."""
     law = Ratification.objects.filter(constitution__slug=LAW).order_by("-id")
     touching = Suspension.objects.filter(
@@ -112,7 +113,7 @@ def _releases(slug: str, environment: str) -> QuerySet[Release]:
     )
 
 
-def _standing(release: Release, environment: str) -> Standing:
+def _standing(release: Any, environment: str) -> Standing:
     version = release.version
     return Standing(
         agent=release.agent.slug,
@@ -172,7 +173,7 @@ def _why_nothing(slug: str, environment: str, principal: User | Runner) -> Refus
 
 
 def _newest(agent: Agent) -> str:
-    version = with_status(agent.versions.order_by("-sequence")).defer("raw", "text").first()
+    version: Any = with_status(agent.versions.order_by("-sequence")).defer("raw", "text").first()
     if version is None:
         return "It has no version."
     return f"Its newest version {version.sequence}: {LABELS[version.status].lower()}."

@@ -23,7 +23,7 @@ class MarkdownParser(BaseParser):
         stream: IO[bytes],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> bytes:
+    ) -> Any:
         return stream.read(MAX_BYTES + 1)
 
 
@@ -32,7 +32,7 @@ def definition_of(request: Request) -> bytes:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdigit() and int(length) > MAX_BODY:
         raise TooLarge("A definition may be at most 1 MB.", limit=MAX_BYTES)
-    body = request.data
+    body: Any = request.data
     if isinstance(body, bytes):
         return body
     text = body.get("text") if isinstance(body, dict) else None

@@ -38,11 +38,14 @@ from agents.resolving import Standing, document, receipt_of, stand
 from agents.services import import_definition
 from agents.standing import DRAFT, standing_of, with_status
 from governance.base.canonical import sha256_hex
+from governance.base.errors import NotPermitted
 from governance.constitution.services import current_sha256
 from governance.people.api.permissions import person_or_runner_with
-from governance.people.models import Scope
+from governance.people.models import Runner, Scope, User
 
 BODY = {"text/markdown": OpenApiTypes.STR, "application/json": DefinitionSerializer}
+# What the JSON body holds beside the text stands in the query where the body is Markdown.
+BESIDE_MARKDOWN = [OpenApiParameter("filename", str), OpenApiParameter("family", str)]
 COUNTED = (
     "principles",
     "triggers",
@@ -55,11 +58,23 @@ COUNTED = (
 )
 
 
+def _principal(request: Request) -> User | Runner:
+    """Who calls: the permission classes let nobody else through."""
+    principal: Any = request.user
+    if not isinstance(principal, User | Runner):
+        raise NotPermitted("Sign in first.")
+    return principal
+
+
+def _many(serializer: Any, rows: Sequence[Any]) -> Any:
+    return serializer(rows, many=True).data
+
+
 class AgentList(generics.ListAPIView[Agent]):
     """The agents: all of them for people, for a runner those it may act for."""
 
     permission_classes = [person_or_runner_with(Scope.READ)]
-    serializer_class = AgentSerializer
+    serializer_class = AgentSerializer  # type: ignore[assignment]  # it reads overviews of agents
 
     def get_queryset(self) -> QuerySet[Agent]:
         return for_overview(agents_for(self.request.user))
@@ -67,7 +82,7 @@ class AgentList(generics.ListAPIView[Agent]):
     @extend_schema(operation_id="agents_list")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset()) or []
-        return self.get_paginated_response(AgentSerializer(overviews(page), many=True).data)
+        return self.get_paginated_response(_many(AgentSerializer, overviews(page)))
 
 
 class AgentDetail(APIView):
@@ -88,7 +103,7 @@ class VersionList(generics.ListAPIView[AgentVersion]):
     parser_classes = [JSONParser, MarkdownParser]
     queryset = AgentVersion.objects.none()
 
-    def get_permissions(self) -> Sequence[BasePermission]:  # type: ignore[override]  # stubs lag behind
+    def get_permissions(self) -> Sequence[BasePermission]:
         scope = Scope.PROPOSE if self.request.method == "POST" else Scope.READ
         return [person_or_runner_with(scope)()]
 
@@ -100,10 +115,11 @@ class VersionList(generics.ListAPIView[AgentVersion]):
         law = current_sha256()
         for version in page:
             version.status = standing_of(version.status, version.judged_under, law=law)
-        return self.get_paginated_response(VersionSerializer(page, many=True).data)
+        return self.get_paginated_response(_many(VersionSerializer, page))
 
     @extend_schema(
         operation_id="agents_versions_propose",
+        parameters=BESIDE_MARKDOWN,
         request=BODY,
         responses={200: ProposedSerializer, 201: ProposedSerializer},
     )
@@ -113,7 +129,7 @@ class VersionList(generics.ListAPIView[AgentVersion]):
             raw=definition_of(request),
             filename=named_in(request, "filename", f"{slug}.md"),
             family=named_in(request, "family", ""),
-            by=request.user,
+            by=_principal(request),
             at=timezone.now(),
             slug=slug,
         )
@@ -139,7 +155,12 @@ class Check(APIView):
     permission_classes = [person_or_runner_with(Scope.PROPOSE)]
     parser_classes = [JSONParser, MarkdownParser]
 
-    @extend_schema(operation_id="agents_check", request=BODY, responses=CheckedSerializer)
+    @extend_schema(
+        operation_id="agents_check",
+        parameters=BESIDE_MARKDOWN[:1],
+        request=BODY,
+        responses=CheckedSerializer,
+    )
     def post(self, request: Request) -> Response:
         """What the portal would read from a definition; nothing is kept."""
         raw = definition_of(request)
@@ -177,15 +198,15 @@ class Resolve(APIView):
     )
     def get(self, request: Request, slug: str) -> HttpResponse:
         """The approved definition. 409 says why there is none; then do not start the agent."""
-        at = timezone.now()
+        at, principal = timezone.now(), _principal(request)
         environment = request.query_params.get("environment", "production")
-        standing = stand(slug=slug, environment=environment, principal=request.user)
+        standing = stand(slug=slug, environment=environment, principal=principal)
         markdown = isinstance(request.accepted_renderer, MarkdownRenderer)
         etag = _etag(standing, markdown=markdown)
         if _holds(request, etag):
-            receipt = receipt_of(standing, principal=request.user, at=at)
+            receipt = receipt_of(standing, principal=principal, at=at)
             return _with_headers(HttpResponse(status=304), etag, receipt)
-        resolved = document(standing, principal=request.user, at=at)
+        resolved = document(standing, principal=principal, at=at)
         body = resolved.raw if markdown else resolved_body(resolved)
         return _with_headers(Response(body), etag, resolved.receipt)
 

@@ -65,13 +65,13 @@ def test_looking_changes_nothing(client):
 def test_several_files_come_in_with_a_result_for_each(client):
     sign_in(client, Role.OWNER)
     same = acts.definition("same")
-    client.post(BOARD, {"family": "Shop", "files": [upload("same.md", same)]})
+    client.post(BOARD, {"family": "Shop", "uploads": [upload("same.md", same)]})
     files = [
         upload("same.md", same),
         upload("new.md", acts.definition("new")),
         upload("big.md", b"x" * (MAX_BYTES + 1)),
     ]
-    answer = client.post(BOARD, {"family": "Shop", "files": files}, follow=True)
+    answer = client.post(BOARD, {"family": "Shop", "uploads": files}, follow=True)
     assert answer.redirect_chain == [("/agents/", 302)]
     results = [(row["file"], row["result"]) for row in answer.context["results"]]
     assert results == [("same.md", "unchanged"), ("new.md", "new"), ("big.md", "refused")]
@@ -97,7 +97,7 @@ def test_who_may_not_import_reads_why_and_is_refused(client):
     sign_in(client, Role.APPROVER)
     assert "you need the role owner" in text_of(client.get(BOARD))
     answer = client.post(
-        BOARD, {"family": "Shop", "files": [upload("a.md", acts.definition())]}, follow=True
+        BOARD, {"family": "Shop", "uploads": [upload("a.md", acts.definition())]}, follow=True
     )
     assert [row["result"] for row in answer.context["results"]] == ["refused"]
     assert not AgentVersion.objects.exists()
