@@ -24,7 +24,7 @@ __all__ = ["parse_constitution", "principle_key", "same_principle"]
 
 _PRINCIPLES = re.compile(r"(core |guiding |our |the )*(principles|articles)", re.IGNORECASE)
 _NUMBERED = re.compile(
-    r"^(?:(?:article|articles|principle)\s+)?([IVXLC]+|\d{1,3})\s*(?:[.):—–-]|(?=,|&))\s*\S"
+    r"^(?:(?:[Aa]rticles?|[Pp]rinciple)\s+)?([IVXLC]+|\d{1,3})\s*(?:[.):—–-]|(?=,|&))\s*\S"
 )
 _GOVERNANCE = re.compile(r"\bgovernance\b|\bamend(?:ment|ments|ing)\b", re.IGNORECASE)
 _NON_NEGOTIABLE = re.compile(r"\bnon[- ]negotiable\b", re.IGNORECASE)

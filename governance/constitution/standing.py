@@ -24,7 +24,8 @@ VAGUE = "VAGUE_WORD"
 def in_force(slug: str) -> Ratification | None:
     """The ratification that made the present law, its version loaded; None before the first."""
     found = Ratification.objects.filter(constitution__slug=slug)
-    return found.select_related("version", "version__constitution").order_by("-id").first()
+    loaded = found.select_related("version", "version__constitution", "review")
+    return loaded.order_by("-id").first()
 
 
 def with_status(versions: QuerySet[ConstitutionVersion]) -> QuerySet[ConstitutionVersion]:

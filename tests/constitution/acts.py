@@ -1,0 +1,71 @@
+"""What people do with the constitution, through the services, in few words."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from governance.constitution import services
+from governance.constitution.models import ConstitutionVersion
+from governance.people.models import Role, User
+from governance.review.models import Review
+from tests.factories import NOW, UserFactory
+
+SHARED = Path(os.environ.get("PORTAL_SHARED", "../shared"))
+
+TEXT = """# Sample Constitution
+
+## Core Principles
+
+### I. Test-First Development (NON-NEGOTIABLE)
+Tests MUST be written before the code that they test. {extra}
+
+### II. Simplicity
+Teams SHOULD choose the plainer of two solutions.
+
+## Governance
+Amendments are approved by somebody who did not write them.
+
+**Version**: 1.0.0 | **Ratified**: 2026-01-10 | **Last Amended**: 2026-01-10
+"""
+VAGUE = "Answers are fast.\n\nPages are intuitive."
+UNFILLED = "[PRINCIPLE_2_DESCRIPTION]"
+
+
+def raw(extra: str = "") -> bytes:
+    return TEXT.format(extra=extra).encode()
+
+
+def owner(**fields: Any) -> User:
+    return UserFactory(roles=[Role.OWNER], **fields)
+
+
+def approver(**fields: Any) -> User:
+    return UserFactory(roles=[Role.APPROVER], **fields)
+
+
+def imported(extra: str = "", *, by: User | None = None) -> ConstitutionVersion:
+    return services.import_constitution(raw=raw(extra), by=by or owner(), at=NOW)
+
+
+def submitted(extra: str = "", *, by: User | None = None) -> ConstitutionVersion:
+    by = by or owner()
+    version = imported(extra, by=by)
+    services.submit_version(version_id=version.pk, by=by, at=NOW)
+    return version
+
+
+def vote(version: ConstitutionVersion, by: Any, verdict: str = "approve", **changes: Any) -> Review:
+    known: dict[str, Any] = {
+        "comment": "",
+        "seen_sha256": version.sha256,
+        "method": "session",
+        "at": NOW,
+    }
+    return services.vote(version_id=version.pk, by=by, verdict=verdict, **(known | changes))
+
+
+def ratified(extra: str = "", *, at: datetime = NOW) -> ConstitutionVersion:
+    version = submitted(extra)
+    vote(version, approver(), at=at)
+    return version
