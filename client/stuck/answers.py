@@ -77,6 +77,7 @@ class Case(NamedTuple):
     revision: int
     url: str
     created: bool
+    request_sha256: str
     findings: Tuple[str, ...]
     raw: Mapping[str, Any]
 
@@ -119,6 +120,7 @@ def case_of(members: Mapping[str, Any], *, created: bool) -> Case:
         revision=_revision(members),
         url=_text(members, "url"),
         created=created,
+        request_sha256=_text(members, "request_sha256"),
         findings=_each(members, "findings", _finding),
         raw=members,
     )

@@ -4,10 +4,10 @@ import argparse
 import json
 import os
 import sys
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
 from stuck import strict_json
-from stuck.answers import Answer, plain
+from stuck.answers import Answer, Case, plain
 from stuck.client import Client, Payload
 from stuck.errors import (
     DoNotProceed,
@@ -73,7 +73,7 @@ def ask(client: Client, arguments: argparse.Namespace) -> int:
         print(case.ref)
         say(f"Nobody has decided. Do not proceed. Wait with: stuck wait {case.ref}")
         return Undecided.exit_code
-    return _wait(client, case.ref, arguments)
+    return _wait(client, case, arguments)
 
 
 def wait(client: Client, arguments: argparse.Namespace) -> int:
@@ -156,7 +156,7 @@ def read_payload(path: str) -> Payload:
         raise NotSetUp(f"{path} cannot be read: {error}.") from None
 
 
-def _wait(client: Client, ref: str, arguments: argparse.Namespace) -> int:
+def _wait(client: Client, ref: Union[str, Case], arguments: argparse.Namespace) -> int:
     on_question = _from_keyboard if sys.stdin is not None and sys.stdin.isatty() else None
     found = client.wait(ref, arguments.timeout, on_question=on_question)
     return _show(found, as_json=arguments.json)

@@ -141,11 +141,11 @@ class Client:
         over weeks. ``on_question`` gets an approver's question and returns what to answer, or
         None. Raises a :class:`stuck.errors.DoNotProceed` for everything else.
         """
-        name, deadline, pauses = _ref_of(ref), Deadline(timeout), Pauses()
+        deadline, pauses = Deadline(timeout), Pauses()
         since: Optional[int] = None
         while True:
             asked_at = time.monotonic()
-            answer = self._poll(name, since, deadline)
+            answer = self._poll(ref, since, deadline)
             try:
                 return judge(answer, self._verifier(deadline))
             except Undecided:
@@ -155,7 +155,7 @@ class Client:
                 said = on_question(answer) if on_question else None
                 if said is None:
                     raise
-                answer = self.say(name, said)
+                answer = self.say(ref, said)
             if answer.revision != since:
                 since, pauses = answer.revision, Pauses()
             elif time.monotonic() - asked_at < AT_ONCE:
@@ -167,8 +167,8 @@ class Client:
 
     def read(self, ref: Union[str, Case]) -> Answer:
         """The case as it is now, unjudged and unverified: to show, not to act on."""
-        name = _ref_of(ref)
-        return self._fetch(Call("GET", _path(name)), lambda reply: _about(name, reply))
+        call = Call("GET", _path(_ref_of(ref)))
+        return self._fetch(call, lambda reply: _about(ref, reply))
 
     def say(self, ref: Union[str, Case], text: str) -> Answer:
         """Answer an approver's question. The case goes back to the approvers."""
@@ -213,10 +213,10 @@ class Client:
         """What the portal knows about this key: the runner, its scopes, when it expires."""
         return self._fetch(Call("GET", "/api/v1/me/"), members_of)
 
-    def _poll(self, ref: str, since: Optional[int], deadline: Deadline) -> Answer:
+    def _poll(self, ref: Union[str, Case], since: Optional[int], deadline: Deadline) -> Answer:
         hold = deadline.left(POLL)
         query = {"timeout": f"{hold:.3f}", **({} if since is None else {"since": str(since)})}
-        call = Call("GET", f"{_path(ref)}wait/?{urlencode(query)}", holds_for=hold)
+        call = Call("GET", f"{_path(_ref_of(ref))}wait/?{urlencode(query)}", holds_for=hold)
         return self._fetch(call, lambda reply: _about(ref, reply), deadline)
 
     def _post(self, ref: Union[str, Case], act: str, members: Mapping[str, Any]) -> Dict[str, Any]:
@@ -285,10 +285,13 @@ def _path(ref: str) -> str:
     return f"/api/v1/escalations/{ref}/"
 
 
-def _about(ref: str, reply: Reply) -> Answer:
+def _about(ref: Union[str, Case], reply: Reply) -> Answer:
+    """The answer, if it is about this case and, where it was asked here, this very request."""
     answer = answer_of(members_of(reply))
-    if answer.ref != ref:
+    if answer.ref != _ref_of(ref):
         raise NotVerified(f"Asked about {ref}, the portal speaks of {answer.ref!r}.", answer)
+    if isinstance(ref, Case) and ref.request_sha256 != answer.request_sha256:
+        raise NotVerified(f"{answer.ref} is not the request that was asked.", answer)
     return answer
 
 

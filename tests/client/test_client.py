@@ -205,6 +205,17 @@ def test_a_genuine_receipt_of_something_else_is_refused(portal, client, claims):
         client.wait("ESC-1")
 
 
+def test_an_answer_to_another_request_than_the_one_asked_is_refused(portal, client):
+    """Genuine in every word, but for a case whose request was changed after it was raised."""
+    portal.replies("POST", ESCALATIONS, (201, portal.case("open", request_sha256="b" * 64)))
+    case = client.ask({"agent": "a"})
+    portal.waits(portal.decided())
+    portal.reads(portal.decided())
+    for call in (client.wait, client.answer, client.consume):
+        with pytest.raises(errors.NotVerified, match="not the request"):
+            call(case)
+
+
 def test_a_rejection_turned_into_an_approval_is_refused(portal, client):
     rejection = portal.decided("rejected")["receipt"]
     portal.waits(portal.decided(receipt=rejection))
