@@ -154,37 +154,44 @@ def next_step(file: CaseFile) -> str:
     return "proceed" if file.permit.spent_at else "consume"
 
 
-def _decided(file: CaseFile) -> dict[str, Any]:
-    decision = file.decision
-    if decision is None:
-        return dict.fromkeys(
-            ("verdict", "option", "decision", "approach", "context", "constitutional_notes"), None
-        ) | {
-            "reason": None,
-            "constraints": [],
-            "next_steps": [],
-            "decided_by": [],
-            "decided_at": None,
-            "use_before": None,
-            "receipt": None,
-        }
-    ballot, voters = decision.ballot, agreeing(decision.ballot, file.ballots)
+def words_of(
+    ballot: Ballot, votes: Sequence[Ballot], *, use_before: datetime | None
+) -> dict[str, Any]:
+    """What the deciders say, as the answer tells it and the receipt signs it."""
     return {
         "verdict": str(ballot.verdict),
         "option": ballot.option.key if ballot.option else None,
         "decision": decision_text(ballot),
         "approach": ballot.approach,
+        "constraints": joint_constraints(votes),
         "context": ballot.context,
         "constitutional_notes": ballot.constitutional_notes,
-        "reason": ballot.reason,
-        "constraints": joint_constraints(voters),
         "next_steps": ballot.next_steps,
+        "reason": ballot.reason,
+        "decided_at": stamp(ballot.at),
+        "use_before": _moment(use_before),
+    }
+
+
+_UNSAID: dict[str, Any] = {
+    **dict.fromkeys(("verdict", "option", "decision", "approach", "context", "reason")),
+    **dict.fromkeys(("constitutional_notes", "decided_at", "use_before", "receipt")),
+    "constraints": [],
+    "next_steps": [],
+    "decided_by": [],
+}
+
+
+def _decided(file: CaseFile) -> dict[str, Any]:
+    decision = file.decision
+    if decision is None:
+        return _UNSAID
+    votes = agreeing(decision.ballot, file.ballots)
+    return {
+        **words_of(decision.ballot, votes, use_before=decision.use_before),
         "decided_by": [
-            {"name": str(vote.voter), "method": vote.method, "on_behalf_of": None}
-            for vote in voters
+            {"name": str(vote.voter), "method": vote.method, "on_behalf_of": None} for vote in votes
         ],
-        "decided_at": stamp(decision.at),
-        "use_before": _moment(decision.use_before),
         "receipt": decision.receipt,
     }
 

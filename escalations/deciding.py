@@ -8,13 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from agents.permits import grant_permit
-from escalations.answers import (
-    agreeing,
-    decision_text,
-    joint_constraints,
-    request_of,
-    same_choice,
-)
+from escalations.answers import agreeing, request_of, same_choice, words_of
 from escalations.cases import locked_ask, locked_case, settle, tell
 from escalations.models import Ballot, Decision, Escalation, Option, Status, Verdict
 from escalations.permissions import check_may_decide
@@ -22,7 +16,7 @@ from governance.asking.models import Ask
 from governance.asking.services import close_ask
 from governance.audit.receipts import sign
 from governance.audit.services import append
-from governance.base.canonical import sha256_hex, stamp
+from governance.base.canonical import sha256_hex
 from governance.base.errors import Conflict, InvalidInput, NotPermitted, TooLarge
 from governance.people.models import Role, User
 from governance.people.services import actor_of
@@ -138,21 +132,11 @@ def _receipt(
             "ref": case.ref,
             "agent": case.agent.slug,
             "request_sha256": case.request_sha256,
-            "verdict": str(ballot.verdict),
-            "option": ballot.option.key if ballot.option else None,
-            "decision": decision_text(ballot),
-            "approach": ballot.approach,
-            "constraints": joint_constraints(votes),
-            "context": ballot.context,
-            "constitutional_notes": ballot.constitutional_notes,
-            "next_steps": ballot.next_steps,
-            "reason": ballot.reason,
+            **words_of(ballot, votes, use_before=use_before),
             "decided_by": [
                 {"id": vote.voter_id, "name": str(vote.voter), "method": vote.method}
                 for vote in votes
             ],
-            "decided_at": stamp(ballot.at),
-            "use_before": stamp(use_before) if use_before else None,
             "action": request_of(case).get("action") if use_before else None,
         },
     )

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from escalations.models import Escalation
+from escalations.cases import NO_SUCH_CASE
+from escalations.models import Escalation, EscalationQuerySet
 from governance.asking.models import Ask
-from governance.base.errors import NotPermitted, Refusal
+from governance.base.errors import NotPermitted, NotThere, Refusal
 from governance.people.models import Runner, User
-from governance.people.permissions import Permission, check
+from governance.people.permissions import Permission, check, has
 
 ONLY_PEOPLE = "Only people decide; a runner's key never does."
 
@@ -64,3 +65,20 @@ def may_ask(by: Any) -> tuple[bool, str]:
     except Refusal as refusal:
         return False, refusal.sentence
     return True, ""
+
+
+def cases_for(principal: Any) -> EscalationQuerySet:
+    """All cases for people who may see things; its own for a runner; none for anybody else."""
+    if isinstance(principal, Runner):
+        return Escalation.objects.filter(runner=principal)
+    return (
+        Escalation.objects.all() if has(principal, Permission.VIEW) else Escalation.objects.none()
+    )
+
+
+def case_for(principal: Any, escalation_id: int) -> Escalation:
+    """One case; :class:`NotThere` for one of somebody else as for none at all."""
+    case = cases_for(principal).filter(pk=escalation_id).first()
+    if case is None:
+        raise NotThere(NO_SUCH_CASE)
+    return case

@@ -1,16 +1,14 @@
-from django.urls import URLPattern, path, register_converter
+from django.urls import URLPattern, path
 
 from escalations import views
-from escalations.converters import CaseNumber
-
-register_converter(CaseNumber, "case")
+from escalations.converters import CASE
 
 urlpatterns: list[URLPattern] = [
     path("", views.inbox, name="inbox"),
     path("cases/rows/", views.inbox_rows, name="inbox-rows"),
-    path("cases/<case:escalation_id>/", views.case, name="case"),
-    path("cases/<case:escalation_id>/decide/", views.case_decide, name="case-decide"),
-    path("cases/<case:escalation_id>/ask/", views.case_ask, name="case-ask"),
-    path("cases/<case:escalation_id>/dismiss/", views.case_dismiss, name="case-dismiss"),
-    path("cases/<case:escalation_id>/seen/", views.case_seen, name="case-seen"),
+    path(f"cases/{CASE}", views.case, name="case"),
+    path(f"cases/{CASE}decide/", views.case_decide, name="case-decide"),
+    path(f"cases/{CASE}ask/", views.case_ask, name="case-ask"),
+    path(f"cases/{CASE}dismiss/", views.case_dismiss, name="case-dismiss"),
+    path(f"cases/{CASE}seen/", views.case_seen, name="case-seen"),
 ]

@@ -332,6 +332,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "CaseStatusEnum": "escalations.models.Status",
+        "CaseVerdictEnum": "escalations.models.Verdict",
+        "OutcomeResultEnum": "escalations.models.Result",
+    },
 }
 
 # Seconds that a runner's look-up of its key may be kept; a revoked key dies at the latest then.

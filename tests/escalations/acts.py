@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from agents.models import Agent, AgentVersion, Environment, Family, Release
+from agents.models import Agent, AgentVersion, Family
 from escalations.deciding import decide
 from escalations.models import Decision, Escalation
 from escalations.raising import raise_case

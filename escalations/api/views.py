@@ -1,0 +1,296 @@
+"""Cases for runners and people. Waiting is served by ``escalations.waiting`` in front of this."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.http import parse_etags
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import generics
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from agents.api.renderers import MarkdownRenderer
+from escalations import acting, thread
+from escalations.answers import answer_markdown, answer_of, file_of, load_case, next_step
+from escalations.api.bodies import PARSERS, question_of
+from escalations.api.serializers import (
+    AnswerSerializer,
+    BallotBody,
+    CaseSerializer,
+    ConsumeBody,
+    ConsumedSerializer,
+    MessageBody,
+    OutcomeBody,
+    OutcomeSerializer,
+    RaiseBody,
+    RaisedSerializer,
+    WithdrawBody,
+)
+from escalations.deciding import decide
+from escalations.models import UNRESOLVED, Escalation, Presence, Status
+from escalations.permissions import case_for, cases_for
+from escalations.raising import raise_case
+from governance.asking.links import method_of
+from governance.base.errors import InvalidInput
+from governance.people.api.permissions import Person, person_or_runner_with, runner_with
+from governance.people.models import Runner, RunnerKey, Scope, User
+
+RAISE = {"application/json": RaiseBody, "text/markdown": OpenApiTypes.STR}
+ANSWER = {
+    (200, "application/json"): AnswerSerializer,
+    (200, "text/markdown"): OpenApiTypes.STR,
+}
+NOT_CHANGED = {304: OpenApiResponse(description="Nothing has changed.")}
+FILTERS = {
+    "status": "A state, or `unresolved`",
+    "agent": "The agent's slug",
+    "run": "The run that asked",
+    "idempotency_key": "The key that the case was made with",
+}
+
+
+def _said(body: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    checked = body(data=request.data)
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)
+
+
+class CaseList(generics.ListAPIView[Escalation]):
+    """The cases, newest first: all of them for people, its own for a runner."""
+
+    serializer_class = CaseSerializer
+    parser_classes = PARSERS
+    queryset = Escalation.objects.none()
+
+    def get_permissions(self) -> Sequence[BasePermission]:
+        if self.request.method == "POST":
+            return [runner_with(Scope.ESCALATE)()]
+        return [person_or_runner_with(Scope.ESCALATE)()]
+
+    def get_queryset(self) -> QuerySet[Escalation]:
+        query, found = self.request.query_params, cases_for(self.request.user)
+        if status := query.get("status"):
+            found = found.filter(status__in=_statuses(status))
+        columns = {"agent": "agent__slug", "run": "run", "idempotency_key": "idempotency_key"}
+        wanted = {column: query[name] for name, column in columns.items() if name in query}
+        return found.filter(**wanted).select_related("agent").defer("request", "findings")
+
+    @extend_schema(
+        operation_id="escalations_list",
+        parameters=[
+            OpenApiParameter(name, str, description=text) for name, text in FILTERS.items()
+        ],
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="escalations_raise",
+        request=RAISE,
+        responses={200: RaisedSerializer, 201: RaisedSerializer},
+        parameters=[
+            OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER),
+            *(
+                OpenApiParameter(name, str, description="Beside a Markdown block")
+                for name in ("agent", "environment", "run", "project", "instance", "version")
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Ask people. The same key and body again answers 200 with the same case."""
+        question = question_of(request)
+        case, created = raise_case(
+            runner=_runner(request),
+            payload=question.payload,
+            idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
+            body=question.sent,
+            source_format=question.source_format,
+            at=timezone.now(),
+            findings=question.findings,
+        )
+        answer = Response(_raised(case), status=201 if created else 200)
+        answer["Location"] = f"/api/v1/escalations/{case.ref}/"
+        answer["ETag"] = f'"{case.revision}"'
+        return answer
+
+
+def _statuses(status: str) -> tuple[str, ...]:
+    if status == "unresolved":
+        return UNRESOLVED
+    if status not in Status.values:
+        raise InvalidInput(f"A status is unresolved or one of {', '.join(Status.values)}.")
+    return (status,)
+
+
+def _runner(request: Request) -> Runner:
+    """Who the permission of the view has let pass; the stubs know people only."""
+    user: Any = request.user
+    return cast(Runner, user)
+
+
+def _raised(case: Escalation) -> dict[str, Any]:
+    file = file_of(case)
+    answer = answer_of(file)
+    same = ("ref", "id", "status", "revision", "url", "risk", "blocking", "request_sha256")
+    return {
+        **{name: answer[name] for name in same},
+        "title": case.title,
+        "risk_reasons": case.risk_reasons,
+        "findings": case.findings,
+        "proceed": answer["proceed"],
+        "next": next_step(file),
+    }
+
+
+def _answer(request: Request, escalation_id: int) -> HttpResponse:
+    """The answer as JSON or as the six-field block; 304 where the runner has it already."""
+    file = load_case(escalation_id)
+    etag = f'"{file.revision}"'
+    held = [one.removeprefix("W/") for one in parse_etags(request.headers.get("If-None-Match", ""))]
+    answer: HttpResponse
+    if etag in held:
+        answer = HttpResponse(status=304)
+    elif isinstance(request.accepted_renderer, MarkdownRenderer):
+        answer = Response(answer_markdown(file).encode())
+    else:
+        answer = Response(answer_of(file))
+    answer["ETag"] = etag
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+class CaseView(APIView):
+    """One case, for whoever may see it; of somebody else's there is nothing to be learnt."""
+
+    permission_classes = [person_or_runner_with(Scope.ESCALATE)]
+    renderer_classes = [JSONRenderer, MarkdownRenderer]
+
+    def read(self, request: Request, escalation_id: int) -> HttpResponse:
+        case = case_for(request.user, escalation_id)
+        if isinstance(request.auth, RunnerKey):
+            Presence.objects.filter(pk=case.pk).update(last_seen_at=timezone.now())
+        return _answer(request, case.pk)
+
+
+class CaseDetail(CaseView):
+    @extend_schema(operation_id="escalations_read", responses=ANSWER | NOT_CHANGED)
+    def get(self, request: Request, escalation_id: int) -> HttpResponse:
+        """The case as it is now; `proceed` is true only for an approval by people."""
+        return self.read(request, escalation_id)
+
+
+class CaseWait(CaseView):
+    @extend_schema(
+        operation_id="escalations_wait",
+        responses=ANSWER,
+        parameters=[
+            OpenApiParameter("timeout", float, description="Seconds to hold, at most 60"),
+            OpenApiParameter("since", int, description="The revision that you know"),
+        ],
+    )
+    def get(self, request: Request, escalation_id: int) -> HttpResponse:
+        """Hold until something changes. Under WSGI, where nothing can wait, answers at once."""
+        return self.read(request, escalation_id)
+
+
+class CaseEvents(CaseView):
+    @extend_schema(
+        operation_id="escalations_events",
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+        parameters=[OpenApiParameter("Last-Event-ID", int, OpenApiParameter.HEADER)],
+    )
+    def get(self, request: Request, escalation_id: int) -> HttpResponse:
+        """Every change as server-sent events. Under WSGI answers the present state as JSON."""
+        return self.read(request, escalation_id)
+
+
+class RunnerAct(APIView):
+    """What only the runner of the case does."""
+
+    permission_classes = [runner_with(Scope.ESCALATE)]
+
+
+class Messages(RunnerAct):
+    @extend_schema(
+        operation_id="escalations_answer", request=MessageBody, responses={201: AnswerSerializer}
+    )
+    def post(self, request: Request, escalation_id: int) -> Response:
+        """Answer what people asked."""
+        said = _said(MessageBody, request)
+        thread.answer_question(
+            escalation_id=escalation_id, runner=_runner(request), at=timezone.now(), **said
+        )
+        return Response(answer_of(load_case(escalation_id)), status=201)
+
+
+class Withdraw(RunnerAct):
+    @extend_schema(
+        operation_id="escalations_withdraw", request=WithdrawBody, responses=AnswerSerializer
+    )
+    def post(self, request: Request, escalation_id: int) -> Response:
+        """Give up the question. Nobody decided: do not proceed."""
+        said = _said(WithdrawBody, request)
+        acting.withdraw(
+            escalation_id=escalation_id, runner=_runner(request), at=timezone.now(), **said
+        )
+        return Response(answer_of(load_case(escalation_id)))
+
+
+class Consume(RunnerAct):
+    @extend_schema(
+        operation_id="escalations_consume", request=ConsumeBody, responses=ConsumedSerializer
+    )
+    def post(self, request: Request, escalation_id: int) -> Response:
+        """Spend the permit, once, directly before the act."""
+        said = _said(ConsumeBody, request)
+        permit, receipt = acting.consume(
+            escalation_id=escalation_id, runner=_runner(request), at=timezone.now(), **said
+        )
+        return Response({"permit": permit.pk, "spent_at": permit.spent_at, "receipt": receipt})
+
+
+class ReportOutcome(RunnerAct):
+    @extend_schema(
+        operation_id="escalations_outcome",
+        request=OutcomeBody,
+        responses={200: OutcomeSerializer, 201: OutcomeSerializer},
+    )
+    def post(self, request: Request, escalation_id: int) -> Response:
+        """Report what was done, with each constraint kept, broken or not known."""
+        said = _said(OutcomeBody, request)
+        outcome, created = acting.report_outcome(
+            escalation_id=escalation_id, runner=_runner(request), at=timezone.now(), **said
+        )
+        body = {"ref": f"ESC-{escalation_id}", "result": outcome.result, "at": outcome.at}
+        return Response(body, status=201 if created else 200)
+
+
+class Ballots(APIView):
+    """People only: a runner's key votes nowhere."""
+
+    permission_classes = [Person]
+
+    @extend_schema(
+        operation_id="escalations_vote", request=BallotBody, responses={201: AnswerSerializer}
+    )
+    def post(self, request: Request, escalation_id: int) -> Response:
+        """Vote. The decision follows when the policy is met."""
+        said = _said(BallotBody, request)
+        case = case_for(request.user, escalation_id)
+        decide(
+            escalation_id=case.pk,
+            by=cast(User, request.user),
+            option_key=said.pop("option"),
+            method=method_of(request._request, subject=case.subject),
+            at=timezone.now(),
+            **said,
+        )
+        return Response(answer_of(load_case(case.pk)), status=201)
