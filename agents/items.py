@@ -14,7 +14,7 @@ from agents.contract import (
     TriggerKind,
     WorkflowStep,
 )
-from agents.rules import plain
+from agents.rules import plain, prohibits
 from agents.sections import Kind, Sections
 from governance.base.keys import Keys, slug
 from governance.base.outline import Item, Outline, Paragraph
@@ -116,6 +116,8 @@ def triggers(sections: Sections) -> tuple[Trigger, ...]:
     }
     found = []
     for item in sections.items(*kinds):
+        if prohibits(item.text):
+            continue
         title, text = lead(item.text)
         kind = kinds[sections.kind_of_item(item)]
         found.append(Trigger(keys.take(title or text), kind, title or text, text, item.line))

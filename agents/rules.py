@@ -17,6 +17,7 @@ _ORNAMENT = re.compile(r"^[^\w`\"'“(\[]+")
 _CODE = re.compile(r"`[^`]*`")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z*`“\"])")
 _LONGEST_INTRO = 90
+_PROHIBITIONS = frozenset({Modality.NEVER, Modality.MUST_NOT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ def read_rules(outline: Outline) -> tuple[Rule, ...]:
         for line in sorted(_lines(outline), key=lambda line: line.line)
         for modality, body, text in _said_in(line)
     )
+
+
+def prohibits(text: str) -> bool:
+    """Whether a line begins as a prohibition, which tells no situation to escalate in."""
+    leading = _LEADING.match(text)
+    return leading is not None and _modality(leading["said"]) in _PROHIBITIONS
 
 
 def plain(text: str) -> str:

@@ -124,6 +124,7 @@ class Sections:
             Kind.OTHER if heading.level == 1 and i == 0 else kind_of(heading.text)
             for i, heading in enumerate(outline.headings)
         ]
+        self._parents = outline.parents()
         self._kinds = [self._inherited(i) for i in range(len(self.own))]
 
     def _inherited(self, index: int) -> Kind:
@@ -132,7 +133,7 @@ class Sections:
             kind = self.own[at]
             if kind is not Kind.OTHER:
                 return Kind.OTHER if at != index and kind in _NO_HEIRS else kind
-            at = self.outline.parent(at)
+            at = self._parents[at]
         return Kind.OTHER
 
     def kind(self, section: int) -> Kind:

@@ -64,11 +64,16 @@ class Outline:
     blocks: list[FencedBlock] = field(default_factory=list)
     unclosed: list[int] = field(default_factory=list)
 
-    def parent(self, index: int) -> int:
-        """The heading above a heading, or -1."""
-        level = self.headings[index].level
-        above = (i for i in range(index - 1, -1, -1) if self.headings[i].level < level)
-        return next(above, -1)
+    def parents(self) -> list[int]:
+        """For each heading the one above it, or -1."""
+        found: list[int] = []
+        open_ones: list[int] = []
+        for i, heading in enumerate(self.headings):
+            while open_ones and self.headings[open_ones[-1]].level >= heading.level:
+                open_ones.pop()
+            found.append(open_ones[-1] if open_ones else -1)
+            open_ones.append(i)
+        return found
 
     def children(self, index: int) -> list[int]:
         """The headings directly below a heading, whatever levels they skip."""

@@ -9,9 +9,29 @@ from governance.base.findings import with_replacements
 from tests.shared import SAMPLE, corpus_files, shared
 
 PARTS = (
-    "responsibilities expertise principles standards triggers escalation_steps payload_fields "
-    "rules examples escalation_tools workflow coordination quality"
-).split()  # fmt: skip
+    "responsibilities",
+    "expertise",
+    "principles",
+    "standards",
+    "triggers",
+    "escalation_steps",
+    "payload_fields",
+    "rules",
+    "examples",
+    "escalation_tools",
+    "workflow",
+    "coordination",
+    "quality",
+)
+UNDAMAGED = (
+    "api-architect",
+    "database-architect",
+    "devops-engineer",
+    "frontend-engineer",
+    "qa-engineer",
+    "security-auditor",
+    "stuck",
+)
 HEAD = "---\nname: a\ndescription: d\ntools: Read\n---\n"
 
 
@@ -144,10 +164,10 @@ def test_every_line_number_points_at_its_text(backend):
         assert trigger.title in lines[trigger.line - 1]
 
 
-@pytest.mark.parametrize("path", sorted(SAMPLE.glob("*.md")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [SAMPLE / f"{name}.md" for name in UNDAMAGED], ids=lambda path: path.stem
+)
 def test_the_sample_family_is_complete(path):
-    if path.stem in {"constitution", "escalation-authentication", "python-backend"}:
-        pytest.skip("no agent, or damaged on purpose")
     agent = parse_definition(path.read_bytes(), filename=path.name)
     assert codes(agent) <= {"RULE_WITHOUT_TRIGGER"}
     assert agent.name == path.stem
@@ -172,12 +192,9 @@ def test_the_edges_of_the_sample_family_lead_to_its_agents():
 
 
 def test_keys_stay_when_items_move_and_numbers_change():
-    before = parse(
-        f"{HEAD}## Rules\n- **NEVER** drop a table\n- Always ask\n## Quality Standards\n- p95 < 200ms"
-    )
-    after = parse(
-        f"{HEAD}# T\n## Quality Standards\n- p95 < 100ms\n## Rules\n- ALWAYS ask\n- Never drop the table"
-    )
+    bars = "## Quality Standards\n- p95 < {}ms\n"
+    before = parse(f"{HEAD}## Rules\n- **NEVER** drop a table\n- Always ask\n{bars.format(200)}")
+    after = parse(f"{HEAD}# T\n{bars.format(100)}## Rules\n- ALWAYS ask\n- Never drop the table")
     for part in ("rules", "quality"):
         assert {item.key for item in getattr(before, part)} == {
             item.key for item in getattr(after, part)
