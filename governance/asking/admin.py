@@ -18,19 +18,15 @@ from governance.people.services import actor_of
 
 
 class RungFormSet(BaseInlineFormSet[Rung, Policy, ModelForm[Rung]]):
-    """A ladder has at least one step, and no two at the same place."""
+    """A ladder has at least one step."""
 
     def clean(self) -> None:
         super().clean()
-        kept = [
-            form.cleaned_data.get("position")
-            for form in self.forms
-            if form.cleaned_data and not form.cleaned_data.get("DELETE")
-        ]
-        if not kept:
+        if not any(form.cleaned_data and not self._is_deleted(form) for form in self.forms):
             raise ValidationError("A policy needs at least one step.")
-        if len(kept) != len(set(kept)):
-            raise ValidationError("Two steps have the same position.")
+
+    def _is_deleted(self, form: ModelForm[Rung]) -> bool:
+        return bool(form.cleaned_data.get("DELETE"))
 
 
 class RungInline(admin.TabularInline[Rung, Policy]):
