@@ -6,19 +6,20 @@ from pathlib import Path
 
 from django.conf import settings
 
-SHOWING_THE_REQUEST = (
+PAGE = (
     "escalations/case.html",
     "escalations/_act.html",
     "escalations/_agent_words.html",
     "escalations/_option_card.html",
     "escalations/_decide.html",
 )
+ADMIN = ("escalations/admin_decide.html",)
 
 
 @cache
-def template_version() -> str:
+def template_version(names: tuple[str, ...] = PAGE) -> str:
     """A short fingerprint of the templates that render a request."""
     digest = hashlib.sha256()
-    for name in SHOWING_THE_REQUEST:
+    for name in names:
         digest.update(Path(settings.BASE_DIR, "templates", name).read_bytes())
     return digest.hexdigest()[:12]
