@@ -200,7 +200,7 @@ async def _measure(
     waiting, polled = cases[: options.waiters], cases[options.waiters :]
     waiters = [Waiter(case) for case in waiting]
     before = int(_status(pid)["VmRSS"].split()[0])
-    tasks = await _all_wait(waiters, people.key, port)
+    tasks = await _all_wait(waiters, people.key, pid, port)
     status = _status(pid)
     grown = (int(status["VmRSS"].split()[0]) - before) / len(waiters)
     connections = await asyncio.to_thread(_connections, pid)
@@ -231,14 +231,24 @@ async def _measure(
         raise SystemExit("answers were lost")
 
 
-async def _all_wait(waiters: list[Waiter], key: str, port: int) -> list["asyncio.Task[None]"]:
+async def _all_wait(
+    waiters: list[Waiter], key: str, pid: int, port: int
+) -> list["asyncio.Task[None]"]:
     gate = asyncio.Semaphore(200)
     ready = asyncio.Semaphore(0)
     tasks = [asyncio.create_task(_wait(waiter, key, port, gate, ready)) for waiter in waiters]
     for _ in waiters:
         await ready.acquire()
-    await asyncio.sleep(3)
+    while await _busy(pid):
+        pass
     return tasks
+
+
+async def _busy(pid: int) -> bool:
+    """Whether the server still takes in the runners that have just come."""
+    spent = _cpu(pid)
+    await asyncio.sleep(1)
+    return _cpu(pid) - spent > 0.2
 
 
 async def _wait(
@@ -299,7 +309,7 @@ async def _decide_through_outage(people: People, waiters: list[Waiter]) -> None:
                 await asyncio.to_thread(_decide, people, waiter.case)
                 break
             except django.db.Error:
-                await asyncio.to_thread(connection.close)
+                await asyncio.to_thread(lambda: connection.close())
                 await asyncio.sleep(0.02)
 
 

@@ -5,11 +5,12 @@ read and given back; nobody who waits holds one.
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import connection
 
@@ -39,25 +40,33 @@ class Reading:
 
     revision: int
     status: str
-    answer: dict[str, Any]
-    markdown: str
+    body: bytes
 
     @property
     def settled(self) -> bool:
         return self.status not in UNRESOLVED
 
 
-async def read(escalation_id: int) -> Reading:
-    """The case as it is now."""
-    return await _in_thread(lambda: _reading(escalation_id))
+async def read(escalation_id: int, *, markdown: bool) -> Reading:
+    """The case as it is now, as JSON or as the block of six fields."""
+    return await _in_thread(lambda: _reading(escalation_id, markdown))
 
 
-async def read_as(authorization: str, escalation_id: int, *, at: datetime) -> Reading:
+async def revision_of(escalation_id: int) -> int:
+    """Only how often the case has changed: the cheap question between two readings."""
+    return await _in_thread(
+        lambda: Escalation.objects.values_list("revision", flat=True).get(pk=escalation_id)
+    )
+
+
+async def read_as(
+    authorization: str, escalation_id: int, *, markdown: bool, at: datetime
+) -> Reading:
     """The case as it is now, for the runner with this key; a sign of life of that runner.
 
     Raises :class:`Refused` for a bad key, and for a case of somebody else as for none.
     """
-    return await _in_thread(lambda: _read_as(authorization, escalation_id, at))
+    return await _in_thread(lambda: _read_as(authorization, escalation_id, markdown, at))
 
 
 async def _in_thread(act: Callable[[], T]) -> T:
@@ -71,7 +80,7 @@ def _with_connection(act: Callable[[], T]) -> T:
         connection.close()
 
 
-def _read_as(authorization: str, escalation_id: int, at: datetime) -> Reading:
+def _read_as(authorization: str, escalation_id: int, markdown: bool, at: datetime) -> Reading:
     kind, _, plain = authorization.partition(" ")
     key = runner_key(plain.strip(), at=at) if kind.lower() == "bearer" else None
     if key is None:
@@ -81,10 +90,10 @@ def _read_as(authorization: str, escalation_id: int, at: datetime) -> Reading:
     if not Escalation.objects.filter(pk=escalation_id, runner=key.runner).exists():
         raise Refused(404, "There is no such case.", "not_found")
     Presence.objects.update_or_create(escalation_id=escalation_id, defaults={"last_seen_at": at})
-    return _reading(escalation_id)
+    return _reading(escalation_id, markdown)
 
 
-def _reading(escalation_id: int) -> Reading:
+def _reading(escalation_id: int, markdown: bool) -> Reading:
     case = load_case(escalation_id)
-    answer = answer_of(case)
-    return Reading(case.revision, case.status, answer, answer_markdown(case))
+    text = answer_markdown(case) if markdown else json.dumps(answer_of(case))
+    return Reading(case.revision, case.status, text.encode())

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 from django.utils import timezone
 
 from escalations.listener import Listener, Waiter
-from escalations.reading import Reading, Refused, read, read_as
+from escalations.reading import Reading, Refused, read, read_as, revision_of
 from governance.base.problems import MEDIA_TYPE, problem
 
 Scope = MutableMapping[str, Any]
@@ -60,7 +60,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     try:
         call = _call_of(scope)
-        reading = await read_as(call.authorization, call.escalation_id, at=timezone.now())
+        reading = await read_as(
+            call.authorization, call.escalation_id, markdown=call.markdown, at=timezone.now()
+        )
     except Refused as refused:
         await _refuse(send, refused.status, refused.sentence, refused.code, refused.headers)
         return
@@ -113,8 +115,9 @@ def _news(call: Call, reading: Reading) -> bool:
 
 async def _long_poll(call: Call, reading: Reading, receive: Receive, send: Send) -> None:
     with listener.waiting_for(call.escalation_id, reading.revision) as waiter:
-        # Registered first, read again: a change in between is seen here or wakes the waiter.
-        reading = await read(call.escalation_id)
+        # Registered first, looked again: a change in between is seen here or wakes the waiter.
+        if await revision_of(call.escalation_id) != reading.revision:
+            reading = await read(call.escalation_id, markdown=call.markdown)
         if not _news(call, reading):
             waiter.known = reading.revision
             gone = asyncio.ensure_future(_disconnected(receive))
@@ -123,7 +126,7 @@ async def _long_poll(call: Call, reading: Reading, receive: Receive, send: Send)
             if gone.done() and not gone.cancelled():
                 return
             if changed:
-                reading = await read(call.escalation_id)
+                reading = await read(call.escalation_id, markdown=call.markdown)
     await _answer(call, reading, send)
 
 
@@ -141,12 +144,8 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _answer(call: Call, reading: Reading, send: Send) -> None:
-    kind, body = (
-        ("text/markdown; charset=utf-8", reading.markdown.encode())
-        if call.markdown
-        else ("application/json", json.dumps(reading.answer).encode())
-    )
-    await _respond(send, 200, kind, body, {"ETag": f'"{reading.revision}"'})
+    kind = "text/markdown; charset=utf-8" if call.markdown else "application/json"
+    await _respond(send, 200, kind, reading.body, {"ETag": f'"{reading.revision}"'})
 
 
 async def _stream(call: Call, reading: Reading, receive: Receive, send: Send) -> None:
@@ -158,7 +157,7 @@ async def _stream(call: Call, reading: Reading, receive: Receive, send: Send) ->
         with listener.waiting_for(call.escalation_id, reading.revision) as waiter:
             while not gone.done() and not listener.draining:
                 waiter.changed.clear()
-                reading = await read(call.escalation_id)
+                reading = await read(call.escalation_id, markdown=False)
                 waiter.known = reading.revision
                 if reading.revision > told:
                     told = reading.revision
@@ -173,8 +172,7 @@ async def _stream(call: Call, reading: Reading, receive: Receive, send: Send) ->
 
 
 def _event(reading: Reading) -> bytes:
-    data = json.dumps(reading.answer)
-    return f"id: {reading.revision}\nevent: escalation\ndata: {data}\n\n".encode()
+    return b"id: %d\nevent: escalation\ndata: %s\n\n" % (reading.revision, reading.body)
 
 
 async def _chunk(send: Send, body: bytes) -> None:
