@@ -19,7 +19,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agents.api.parsers import MarkdownParser, definition_of, named_in
-from agents.api.renderers import MarkdownRenderer
 from agents.api.serializers import (
     AgentSerializer,
     CheckedSerializer,
@@ -39,6 +38,7 @@ from agents.services import import_definition
 from agents.standing import DRAFT, standing_of, with_status
 from governance.base.canonical import sha256_hex
 from governance.base.errors import NotPermitted
+from governance.base.renderers import MarkdownRenderer
 from governance.constitution.services import current_sha256
 from governance.people.api.permissions import person_or_runner_with
 from governance.people.models import Runner, Scope, User

@@ -17,7 +17,6 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from agents.api.renderers import MarkdownRenderer
 from escalations import acting, thread
 from escalations.answers import answer_markdown, answer_of, file_of, load_case, next_step
 from escalations.api.bodies import PARSERS, question_of
@@ -40,6 +39,7 @@ from escalations.permissions import case_for, cases_for
 from escalations.raising import raise_case
 from governance.asking.links import method_of
 from governance.base.errors import InvalidInput
+from governance.base.renderers import MarkdownRenderer
 from governance.people.api.permissions import Person, person_or_runner_with, runner_with
 from governance.people.models import Runner, RunnerKey, Scope, User
 

@@ -1,5 +1,6 @@
 """The pages of the law: what they show, to whom, and the acts behind their buttons."""
 
+import re
 from typing import Any
 
 import pytest
@@ -115,6 +116,13 @@ def test_a_version_with_many_findings_costs_no_more(client):
     assert counts[0] == counts[1]
 
 
+def test_a_button_belongs_to_no_other_form(client):
+    version = acts.submitted()
+    for address in (PAGE, address_of(version, "version")):
+        said = page(client, acts.approver(), address)
+        assert not re.search(r"<button[^>]* form=", said)
+
+
 @pytest.mark.parametrize("way", ["file", "text"])
 def test_a_file_or_its_text_comes_in_as_the_same_draft(client, way):
     user = acts.owner()
@@ -205,6 +213,7 @@ def test_the_author_sees_the_vote_disabled_with_the_sentence_and_is_refused(clie
     said = page(client, author, address_of(version, "version"))
     assert "somebody else has to vote" in said
     assert address_of(version, "vote") not in said
+    assert "Withdraw from review" in said
     answer = post_vote(client, version)
     assert answer.status_code == 403
     assert "somebody else has to vote" in answer.content.decode()
