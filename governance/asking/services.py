@@ -120,8 +120,11 @@ def close_ask(*, subject: str, because: str, by: Actor, at: datetime) -> None:
 
 @transaction.atomic
 def record_sighting(*, ask_id: int, user: User, at: datetime) -> Sighting:
-    """Note that a person looked at what is asked; only the first time counts."""
-    ask = Ask.objects.select_for_update(no_key=True).get(pk=ask_id)
+    """Note that a person looked at what is asked; only the first time counts.
+
+    Takes no lock on the ask: whoever settles the subject holds its stream and wants that lock.
+    """
+    ask = Ask.objects.get(pk=ask_id)
     sighting, is_new = Sighting.objects.get_or_create(ask=ask, user=user, defaults={"first_at": at})
     if is_new:
         append(stream=ask.subject, kind="ask.seen", by=actor_of(user), at=at, data={"ask": ask.pk})

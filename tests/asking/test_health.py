@@ -9,6 +9,8 @@ from django.utils import timezone
 from governance.asking import tasks
 from governance.asking.heartbeat import beat
 from governance.asking.models import Heartbeat
+from governance.asking.poke import DISPATCH
+from governance.celery import app
 from tests.asking.helpers import ask_for, notify
 from tests.factories import UserFactory
 
@@ -100,3 +102,10 @@ def test_a_cycle_that_broke_leaves_no_heartbeat(monkeypatch, part):
     with pytest.raises(OperationalError):
         tasks.tick()
     assert not Heartbeat.objects.exists()
+
+
+def test_the_worker_knows_the_tasks_that_beat_and_pokes_name():
+    app.loader.import_default_modules()
+    named = {entry["task"] for entry in app.conf.beat_schedule.values()} | {DISPATCH}
+    assert named == {"asking.tick", "asking.dispatch"}
+    assert named <= set(app.tasks)

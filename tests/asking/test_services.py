@@ -1,12 +1,15 @@
+import threading
+import time
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from governance.asking import services
 from governance.asking.models import Ask, AskKind, NotificationState, Policy
 from governance.audit.actors import Actor
 from governance.audit.models import AuditEvent
+from governance.audit.services import append
 from governance.base.errors import Conflict
 from tests.asking.helpers import ask_for, kinds_of, notify
 from tests.factories import UserFactory
@@ -129,6 +132,37 @@ def test_a_sighting_counts_once_and_is_recorded(now):
     again = services.record_sighting(ask_id=ask.pk, user=ben, at=now + timedelta(hours=1))
     assert (again.pk, again.first_at) == (first.pk, now)
     assert kinds_of(ask) == ["ask.opened", "ask.seen"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_looking_while_somebody_decides_holds_up_neither(now):
+    ask, ben = ask_for(now), UserFactory()
+    looking = threading.Thread(target=look_in_a_thread, args=(ask, ben, now))
+    with transaction.atomic():
+        append(stream=ask.subject, kind="escalation.decided", by=ANN, at=now)
+        looking.start()
+        wait_until_blocked()
+        services.close_ask(subject=ask.subject, because="decided", by=ANN, at=now)
+    looking.join(timeout=30)
+    assert kinds_of(ask) == ["ask.opened", "escalation.decided", "ask.closed", "ask.seen"]
+
+
+def look_in_a_thread(ask, user, now):
+    try:
+        services.record_sighting(ask_id=ask.pk, user=user, at=now)
+    finally:
+        connection.close()
+
+
+def wait_until_blocked():
+    """Until another session waits for a lock that this one holds."""
+    for _ in range(500):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits")
 
 
 def test_open_questions_leave_out_those_a_person_may_not_answer(now):
