@@ -75,9 +75,17 @@ class ImportForm(forms.Form):
 
 
 class ReleaseForm(forms.Form):
+    """``without`` are the environments where the version is released already."""
+
     environment = forms.ModelChoiceField(
         Environment.objects.all(), to_field_name="slug", empty_label=None, initial="production"
     )
+
+    def __init__(self, *args: Any, without: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["environment"]
+        field.queryset = field.queryset.exclude(pk__in=without)
+        self.is_everywhere = not field.queryset.exists()
 
 
 class SuspendForm(forms.Form):

@@ -27,6 +27,7 @@ from governance.constitution.services import current
 from governance.people.models import User
 from governance.people.permissions import Permission
 from governance.review.forms import VoteForm
+from governance.review.models import Review
 from governance.review.services import latest_review, panel_for
 
 PER_PAGE = 50
@@ -177,11 +178,18 @@ def version(
         "vote_form": form or (VoteForm.about(review) if review else None),
         "why_no_submission": why_not(user, Permission.PROPOSE) or unsubmittable,
         "can_be_submitted": not unsubmittable,
-        "release_form": ReleaseForm(),
         "why_no_release": why_not(user, Permission.RELEASE)
         or sentence_of(check_releasable, found, law=law_sha256),
-        "current": released([found.agent_id])[found.agent_id],
+        **_release(found, review),
     }
+
+
+def _release(found: AgentVersion, review: Review | None) -> dict[str, Any]:
+    """Where the version runs, and the form for the environments where it does not yet."""
+    current = released([found.agent_id])[found.agent_id]
+    here = [r for r in current if review and (r.version_id, r.review_id) == (found.pk, review.pk)]
+    form = ReleaseForm(without=[release.environment_id for release in here])
+    return {"current": current, "release_form": form}
 
 
 def sentence_of(check: Callable[..., Any], *args: Any, **kwargs: Any) -> str:

@@ -246,6 +246,15 @@ def test_a_button_that_cannot_be_used_says_why(client):
     assert answer.status_code == 403
 
 
+def test_a_version_is_offered_only_to_environments_where_it_does_not_run(client):
+    version = acts.put_into_production().version
+    sign_in(client, Role.OWNER)
+    form = client.get(VERSION).context["release_form"]
+    assert [str(one) for one in form.fields["environment"].queryset] == ["Staging"]
+    services.release(version_id=version.pk, environment="staging", by=acts.owner(), at=NOW)
+    assert "It is released to every environment." in text_of(client.get(VERSION))
+
+
 @pytest.mark.parametrize("environment", ["", "moon"])
 def test_an_environment_that_does_not_exist_is_refused(client, environment):
     acts.put_into_production()
