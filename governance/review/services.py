@@ -74,12 +74,17 @@ def open_review(
         opened_at=at,
         opened_by=str(by),
     )
+    _ask_people(review, policy, about, by, at)
+    return review
+
+
+def _ask_people(review: Review, policy: Policy | None, about: str, by: Actor, at: datetime) -> None:
     open_ask(
-        kind=kind,
+        kind=AskKind(review.kind),
         subject=subject_of(review.pk),
         title=review.title,
-        path=path,
-        fingerprint=version_sha256,
+        path=review.path,
+        fingerprint=review.version_sha256,
         policy=policy,
         excluded=review.excluded,
         by=by,
@@ -91,13 +96,12 @@ def open_review(
         "review.opened",
         by,
         at,
-        version_sha256=version_sha256,
-        constitution_sha256=constitution_sha256,
+        version_sha256=review.version_sha256,
+        constitution_sha256=review.constitution_sha256,
         policy=review.policy_name,
         required_votes=review.required_votes,
         excluded=review.excluded,
     )
-    return review
 
 
 @transaction.atomic
