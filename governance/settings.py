@@ -216,6 +216,10 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_SESSION_REMEMBER = None
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# A changed password, passkey or connection is told to its owner, who may not have made it.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+# No mail to addresses without an account: nobody signs up here.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = PORTAL_URL.split(":", 1)[0]
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -224,18 +228,28 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 # A write on every page view would be the price of "last seen" on the sessions page.
 USERSESSIONS_TRACK_ACTIVITY = False
 SOCIALACCOUNT_ONLY = False
+# Single sign-on by OpenID Connect. It leads to accounts that exist: by the connection that a
+# person made, or by a verified address where OIDC_TRUST_EMAIL says that the provider is trusted.
+OIDC_ISSUER = url("OIDC_ISSUER") if env.str("OIDC_ISSUER", default="") else ""
+# Where the provider's own sign-in pages are, if not at the issuer's address.
+OIDC_ORIGINS = env.list("OIDC_ORIGINS", default=["/".join(OIDC_ISSUER.split("/")[:3])])
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_PROVIDERS = {}
-if env.str("OIDC_ISSUER", default=""):
+if OIDC_ISSUER:
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
         "APPS": [
             {
                 "provider_id": "sso",
                 "name": env.str("OIDC_NAME", default="Single sign-on"),
                 "client_id": env.str("OIDC_CLIENT_ID"),
                 "secret": env.str("OIDC_CLIENT_SECRET"),
-                "settings": {"server_url": env.str("OIDC_ISSUER")},
+                "settings": {
+                    "server_url": OIDC_ISSUER,
+                    "email_authentication": env.bool("OIDC_TRUST_EMAIL", default=False),
+                },
             }
-        ]
+        ],
     }
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTAL_URL.startswith("https://")
@@ -262,7 +276,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        # Browsers apply this to where a form is redirected as well: to the sign-in service.
+        "form-action": [SELF, *filter(None, OIDC_ORIGINS)],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
         "manifest-src": [SELF],
@@ -368,5 +383,9 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "celery": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # Three lines per tick, every few seconds, would bury everything else.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
     },
 }
