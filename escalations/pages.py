@@ -47,6 +47,8 @@ SAYINGS: dict[str, tuple[str, str, str]] = {
     "escalation.dismissed": ("dismissed the case: nobody decided", "cross-circle", ""),
     "escalation.outcome_reported": ("reported the outcome", "receipt", ""),
     "ask.opened": ("opened the question to people", "bell", ""),
+    "ask.step": ("told the people of the next step", "bell", ""),
+    "ask.reminded": ("reminded people", "bell", "waiting"),
     "ask.seen": ("saw what is asked", "eye", ""),
     "ask.closed": ("closed the question to people", "check", ""),
     "permit.granted": ("permitted the act, once", "shield", "good"),
