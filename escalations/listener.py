@@ -15,7 +15,7 @@ CHANNEL = "escalation"
 # The net beneath NOTIFY: every so often all registered cases are read again.
 NET_SECONDS = 5.0
 RECONNECT_SECONDS = (0.05, 2.0)
-KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+KEEPALIVE: dict[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 log = structlog.get_logger()
 

@@ -28,7 +28,7 @@ if DEBUG and PRODUCTION:
 
 def secret(name: str, *, length: int) -> str:
     """A secret of at least ``length`` characters; nothing shorter is accepted anywhere."""
-    value = env.str(name)
+    value: str = env.str(name)
     if len(value) < length:
         raise ImproperlyConfigured(f"{name} is too short: at least {length} characters.")
     return value
@@ -48,7 +48,7 @@ def key_bytes(name: str) -> bytes:
 
 def url(name: str, **kwargs: str) -> str:
     """An http or https address without a path, from the environment."""
-    value = env.str(name, **kwargs).rstrip("/")
+    value: str = env.str(name, **kwargs).rstrip("/")
     if not value.startswith(("https://", "http://")):
         raise ImproperlyConfigured(f"{name} must start with https:// (or http:// on loopback).")
     if PRODUCTION and not value.startswith("https://"):

@@ -110,7 +110,7 @@ def portal_processes(port: int) -> dict[str, list[str]]:
     celery = [python, "-m", "celery", "-A", "governance"]
     web = ["uvicorn", "governance.asgi:application", "--host", HOST, "--port", str(port)]
     return {
-        "web": [python, "-m", *web, "--timeout-graceful-shutdown", "5"],
+        "web": [python, "-m", *web, "--timeout-graceful-shutdown", "5", "--no-access-log"],
         "worker": [*celery, "worker", "-l", "INFO", "-c", "2", "--prefetch-multiplier", "1"],
         "beat": [*celery, "beat", "-l", "INFO", "-s", schedule, "--pidfile", ""],
     }

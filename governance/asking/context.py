@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from governance.asking.models import Ask
+from governance.asking.services import open_asks_for
 from governance.people.models import Role, User
 from governance.people.permissions import Permission, has
 
@@ -29,7 +29,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "nav": {
             "section": SECTIONS.get(first, "inbox" if not first else ""),
             "roles": ", ".join(Role(role).label for role in user.roles),
-            "waiting": SimpleLazyObject(lambda: Ask.objects.open()[: MOST + 1].count()),
+            "waiting": SimpleLazyObject(lambda: open_asks_for(user)[: MOST + 1].count()),
             "may_read_history": has(user, Permission.READ_HISTORY),
             "may_manage_runners": has(user, Permission.MANAGE_RUNNERS),
         }

@@ -39,4 +39,8 @@ class EventList(generics.ListAPIView[AuditEvent]):
 
     def get_queryset(self) -> QuerySet[AuditEvent]:
         query = self.request.query_params
-        return search(**{name: query.get(name, "") for name in ("kind", "actor", "subject")})
+        return search(
+            kind=query.get("kind", ""),
+            actor=query.get("actor", ""),
+            subject=query.get("subject", ""),
+        )

@@ -20,7 +20,8 @@ class SignedInOrRunner(BasePermission):
     """Any person with a role to see things, or any runner with a usable key."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return isinstance(request.user, Runner) or has(request.user, Permission.VIEW)
+        principal: Any = request.user
+        return isinstance(principal, Runner) or has(principal, Permission.VIEW)
 
 
 class Person(BasePermission):
