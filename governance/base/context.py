@@ -12,5 +12,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     return {
         "now": timezone.now(),
         "development": settings.PORTAL_ENV == "development",
+        # Not the request's host: an error page is shown for a host that is not ours, too.
+        "portal_url": settings.PORTAL_URL,
         "mailbox": bool(settings.MAILBOX_PATH),
     }
