@@ -200,19 +200,24 @@ def break_off(body):
     return act
 
 
-def drip(handler):
-    """Send a byte now and then for longer than anybody waits; each resets a socket's timeout."""
-    handler.send_response(200)
-    handler.send_header("Content-Length", "1000")
-    handler.end_headers()
-    handler.close_connection = True
-    for _ in range(400):
-        time.sleep(0.05)
-        try:
-            handler.wfile.write(b" ")
-            handler.wfile.flush()
-        except OSError:
-            return
+def drip(body):
+    """Send a byte now and then; each of them resets a socket's own timeout."""
+
+    def act(handler):
+        raw = json.dumps(body).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(raw)))
+        handler.end_headers()
+        handler.close_connection = True
+        for start in range(0, len(raw), 40):
+            time.sleep(0.1)
+            try:
+                handler.wfile.write(raw[start : start + 40])
+                handler.wfile.flush()
+            except OSError:
+                return
+
+    return act
 
 
 class Faults:

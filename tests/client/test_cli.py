@@ -126,7 +126,7 @@ def test_a_portal_in_trouble_never_gives_a_yes(portal, capsys, faults, kind):
         "unavailable": (503, portal.decided()),
         "hang_up": faults.hang_up,
         "break_off": faults.break_off(portal.decided()),
-        "drip": faults.drip,
+        "drip": faults.drip(portal.decided()),
         "malformed": (200, json.dumps(portal.decided()).encode() + b"}"),
     }
     portal.waits(troubles[kind])

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from stuck import client as client_module
-from stuck import errors
+from stuck import errors, transport
 from stuck.client import Client
 from stuck.errors import DoNotProceed
 
@@ -81,7 +81,8 @@ def test_the_proof_is_waited_for_as_well(portal, client, faults):
 
 @pytest.mark.parametrize("kind", ["hang_up", "drip"])
 def test_a_deadline_holds_whatever_the_portal_does(portal, client, faults, kind):
-    portal.waits(getattr(faults, kind))
+    """Were the slow answer waited for, it would be a yes."""
+    portal.waits(faults.drip(portal.decided()) if kind == "drip" else faults.hang_up)
     with pytest.raises(errors.PortalUnreachable):
         client.wait("ESC-1", timeout=0.2)
 
@@ -203,6 +204,15 @@ def test_a_genuine_receipt_of_something_else_is_refused(portal, client, claims):
     portal.waits(portal.decided(claims=claims))
     with pytest.raises(errors.NotVerified):
         client.wait("ESC-1")
+
+
+def test_the_genuine_answer_of_another_case_is_refused(portal, client):
+    other = portal.decided(claims={"sub": "escalation:ESC-2"}, ref="ESC-2")
+    portal.waits(other)
+    with pytest.raises(errors.NotVerified, match="speaks of 'ESC-2'"):
+        client.wait("ESC-1")
+    portal.replies("GET", "/api/v1/escalations/ESC-2/wait/", other)
+    assert client.wait("ESC-2").proceed
 
 
 def test_an_answer_to_another_request_than_the_one_asked_is_refused(portal, client):
@@ -511,6 +521,15 @@ def test_the_key_goes_to_the_portal_and_its_host_only(portal, client):
     assert {headers["authorization"] for _, _, headers, _ in portal.requests} == {
         "Bearer gp_00c0ffee_made-up"
     }
+
+
+def test_half_an_answer_is_none(portal, faults):
+    """Even where the half could be read: the count of bytes tells."""
+    portal.waits(faults.break_off({}))
+    with pytest.raises(transport.Unanswered, match="in the middle"):
+        transport.send(
+            transport.address_of(portal.url), "GET", WAIT, headers={}, body=None, seconds=5
+        )
 
 
 def test_every_error_is_a_do_not_proceed_with_a_code_of_its_own():

@@ -1,5 +1,6 @@
 """Ed25519 after RFC 8032: its vectors, and everything that must not pass."""
 
+import hashlib
 import json
 import random
 from pathlib import Path
@@ -71,6 +72,20 @@ def test_a_key_of_small_order_signs_nothing(key):
     assert ed25519.decode(key) is not None
     assert not any(ed25519.verify(key, bytes([n]), neutral) for n in range(16))
     assert not any(ed25519.verify(key, bytes([n]), key + bytes(32)) for n in range(16))
+
+
+def test_the_neutral_key_signs_nothing(signer):
+    """With it, [S]B = R holds for whatever message: anybody can make such a pair."""
+    forged = ed25519.encode(signer.times_base(5)) + (5).to_bytes(32, "little")
+    assert not ed25519.verify((1).to_bytes(32, "little"), b"any message", forged)
+
+
+def test_a_signature_whose_r_says_nothing_fails(signer):
+    """R neutral and S = k·a satisfies the equation, and no honest signer makes it."""
+    key, r = signer(b"key"), (1).to_bytes(32, "little")
+    digest = hashlib.sha512(r + key.public + b"message").digest()
+    s = int.from_bytes(digest, "little") * key.scalar % ed25519.L
+    assert not ed25519.verify(key.public, b"message", r + s.to_bytes(32, "little"))
 
 
 @pytest.mark.parametrize("y", [ed25519.P, ed25519.P + 1, ed25519.P + 18, 2**255 - 1])

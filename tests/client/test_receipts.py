@@ -72,6 +72,13 @@ def test_a_receipt_that_says_something_else_is_refused(portal_key, keys, claim, 
         verify(portal_key.token({**CLAIMS, claim: value}), keys)
 
 
+@pytest.mark.parametrize(("said", "wanted"), [(True, 1), (1.0, 1), ("", None), ([], None)])
+def test_values_of_another_kind_are_not_the_same(portal_key, keys, said, wanted):
+    expected = EXPECTED._replace(claims={"sequence": wanted})
+    with pytest.raises(NotVerified, match="sequence differs"):
+        verify(portal_key.token({**CLAIMS, "sequence": said}), keys, expected)
+
+
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_a_receipt_that_leaves_a_claim_out_is_refused(portal_key, keys, claim):
     with pytest.raises(NotVerified):
