@@ -27,9 +27,8 @@ from governance.people.admin import ConfiguredInAdmin, ReadOnlyInAdmin
 from governance.people.refusals import record
 from governance.people.services import actor_of
 from governance.people.signed_in import person
-from governance.review.models import Verdict
+from governance.review.admin import VersionInAdmin
 
-METHOD = "admin"
 Act = Callable[..., Any]
 
 
@@ -39,7 +38,7 @@ class CommentForm(ActionForm):
     comment = forms.CharField(required=False, label="Comment or reason")
 
 
-class VersionActionForm(CommentForm):
+class EnvironmentForm(ActionForm):
     environment = forms.ModelChoiceField(
         Environment.objects.all(), to_field_name="slug", required=False, empty_label="none"
     )
@@ -78,13 +77,14 @@ class AgentAdmin(ActingInAdmin):
 
 
 @admin.register(AgentVersion)
-class AgentVersionAdmin(ActingInAdmin):
+class AgentVersionAdmin(VersionInAdmin, ActingInAdmin):
+    cast = staticmethod(services.vote)
     list_display = ("__str__", "standing", "sha256", "author", "proposed_by", "created_at")
     list_select_related = ("agent", "author", "proposed_by")
     list_filter = ("agent__family",)
     search_fields = ("agent__slug", "sha256")
-    action_form = VersionActionForm
-    actions = ("submit", "approve", "request_changes", "release")
+    action_form = EnvironmentForm
+    actions = ("submit", *VersionInAdmin.actions, "release")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         law = Value(current_sha256())
@@ -100,27 +100,6 @@ class AgentVersionAdmin(ActingInAdmin):
             services.submit_version(version_id=version.pk, **who)
 
         self.do(request, rows, "submitted.", act)
-
-    @admin.action(description="Approve")
-    def approve(self, request: HttpRequest, rows: QuerySet[AgentVersion]) -> None:
-        self._vote(request, rows, Verdict.APPROVE)
-
-    @admin.action(description="Request changes (with a comment)")
-    def request_changes(self, request: HttpRequest, rows: QuerySet[AgentVersion]) -> None:
-        self._vote(request, rows, Verdict.REQUEST_CHANGES)
-
-    def _vote(self, request: HttpRequest, rows: QuerySet[AgentVersion], verdict: Verdict) -> None:
-        def act(version: AgentVersion, **who: Any) -> None:
-            services.vote(
-                version_id=version.pk,
-                verdict=verdict.value,
-                comment=request.POST.get("comment", ""),
-                seen_sha256=version.sha256,
-                method=METHOD,
-                **who,
-            )
-
-        self.do(request, rows, "your vote is recorded.", act)
 
     @admin.action(description="Release (choose an environment)")
     def release(self, request: HttpRequest, rows: QuerySet[AgentVersion]) -> None:

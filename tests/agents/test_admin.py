@@ -30,6 +30,12 @@ def act(client: Any, model: str, action: str, pk: int, **more: str) -> str:
     return " ".join(answer.content.decode().split())
 
 
+def vote(client: Any, action: str, version: AgentVersion, **more: str) -> str:
+    """Choose the action and confirm it on the page that shows the fingerprint."""
+    seen = {f"seen_{version.pk}": version.sha256, "confirmed": "yes"}
+    return act(client, "agentversion", action, version.pk, **{**seen, **more})
+
+
 def submitted(author: Any = None) -> AgentVersion:
     version = acts.bring_in(author)
     services.submit_version(version_id=version.pk, by=version.author, at=NOW)
@@ -62,12 +68,26 @@ def test_governed_objects_are_neither_added_nor_deleted(client, model):
     assert AgentVersion.objects.count() == Release.objects.count() == 1
 
 
+def test_an_approval_is_first_shown_with_the_fingerprint_and_does_nothing(client):
+    version = submitted()
+    sign_in(client, Role.APPROVER)
+    assert version.sha256 in act(client, "agentversion", "approve", version.pk)
+    assert not Vote.objects.exists()
+
+
+def test_a_rejection_carries_its_comment(client):
+    version = submitted()
+    sign_in(client, Role.APPROVER)
+    vote(client, "reject", version, comment="It may do too much.")
+    assert Review.objects.get().status == "rejected"
+
+
 def test_an_approver_approves(client):
     version = submitted()
     approver = sign_in(client, Role.APPROVER)
-    assert "your vote is recorded" in act(client, "agentversion", "approve", version.pk)
-    vote = Vote.objects.get()
-    assert (vote.voter, vote.method, vote.version_sha256) == (approver, "admin", version.sha256)
+    assert "your vote is recorded" in vote(client, "approve", version)
+    cast = Vote.objects.get()
+    assert (cast.voter, cast.method, cast.version_sha256) == (approver, "admin", version.sha256)
     assert Review.objects.get().status == "approved"
 
 
@@ -75,7 +95,7 @@ def test_an_approver_approves(client):
 def test_the_author_cannot_approve_in_the_admin(client, superuser):
     author = sign_in(client, Role.OWNER, Role.APPROVER, is_superuser=superuser)
     version = submitted(author)
-    page = act(client, "agentversion", "approve", version.pk)
+    page = vote(client, "approve", version)
     assert "somebody else has to vote" in page
     assert not Vote.objects.exists()
     assert AuditEvent.objects.filter(kind="refused", actor=author.subject).count() == 1
@@ -84,16 +104,16 @@ def test_the_author_cannot_approve_in_the_admin(client, superuser):
 def test_a_superuser_without_the_role_cannot_approve(client):
     version = submitted()
     sign_in(client, Role.ADMINISTRATOR, is_superuser=True)
-    assert "you need the role approver" in act(client, "agentversion", "approve", version.pk)
+    assert "you need the role approver" in vote(client, "approve", version)
     assert not Vote.objects.exists()
 
 
 def test_changes_are_requested_with_a_comment(client):
     version = submitted()
     sign_in(client, Role.APPROVER)
-    act(client, "agentversion", "request_changes", version.pk)
+    vote(client, "request_changes", version)
     assert not Vote.objects.exists()
-    act(client, "agentversion", "request_changes", version.pk, comment="Name the tools.")
+    vote(client, "request_changes", version, comment="Name the tools.")
     assert Review.objects.get().status == "changes_requested"
 
 
