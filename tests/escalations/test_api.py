@@ -17,6 +17,7 @@ from governance.people.models import Role, Scope
 from governance.people.services import issue_key
 from tests.escalations.acts import ACT, BODY, agent, approve, approver, ask, reject, version
 from tests.factories import RunnerFactory, UserFactory
+from tests.shared import shared
 
 pytestmark = pytest.mark.django_db
 CASES = "/api/v1/escalations/"
@@ -112,6 +113,18 @@ def test_a_markdown_block_is_a_question(caller):
     missing = {f["excerpt"] for f in answer.json()["findings"] if f["code"] == "MISSING_FIELD"}
     assert {"Attempted", "Constitutional_Impact"} <= missing
     assert "Task" not in missing
+
+
+def test_the_familys_own_example_is_a_question():
+    text = shared("seed/python-backend.md").read_text(encoding="utf-8")
+    example = text.split("### Example Escalations")[1].split("```")[1]
+    agent("python-backend")
+    answer = Caller().post(f"{CASES}?agent=python-backend", example, "text/markdown")
+    assert answer.status_code == 201
+    case = Escalation.objects.get()
+    assert case.title == "Authentication Implementation Decision"
+    assert case.options.count() >= 2
+    assert "MISSING_FIELD" in {finding["code"] for finding in answer.json()["findings"]}
 
 
 def test_a_block_that_names_no_agent_is_refused_with_what_to_do(caller):
