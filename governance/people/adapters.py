@@ -4,16 +4,50 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
+
+from governance.people.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """On the portal's own name, whatever the request called it."""
+        user, token = key.split("-", 1)
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": user, "key": token})
+        return settings.PORTAL_URL + path
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        return settings.PORTAL_URL + reverse("account_confirm_email", args=[emailconfirmation.key])
+
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
-    """Single sign-on connects to an account that an administrator made; it makes none."""
+    """Single sign-on leads to an account that an administrator made; it makes none."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         return False
+
+    def can_authenticate_by_email(self, login: Any, email: str) -> bool:
+        """Only for a trusted provider that says plainly that it has verified the address.
+
+        The first such sign-in connects the two. Afterwards the provider's own id counts: an
+        address that was given to somebody else at the provider leads nowhere.
+        """
+        claims = login.account.extra_data
+        said = claims.get("userinfo") or claims.get("id_token") or {}
+        return (
+            super().can_authenticate_by_email(login, email)
+            and said.get("email_verified") is True
+            and not is_connected(email, login.account.provider)
+        )
+
+
+def is_connected(email: str, provider: str) -> bool:
+    """Whether the person with this address has an identity at this provider already."""
+    users = User.objects.filter(emailaddress__email__iexact=email, emailaddress__verified=True)
+    return SocialAccount.objects.filter(provider=provider, user__in=users).exists()

@@ -3,8 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -17,6 +22,19 @@ from governance.people.permissions import Permission, has
 from governance.people.refusals import record
 from governance.people.services import actor_of, set_roles
 from governance.people.signed_in import person
+
+# Whoever edits these gets into other people's accounts, unseen: they are changed by their owner,
+# on the account pages. Groups grant nothing here; roles do.
+for model in (
+    EmailAddress,
+    Authenticator,
+    SocialAccount,
+    SocialApp,
+    SocialToken,
+    UserSession,
+    Group,
+):
+    admin.site.unregister(model)
 
 
 class ConfiguredInAdmin(admin.ModelAdmin[Any]):
@@ -88,6 +106,21 @@ class TeamAdmin(ConfiguredInAdmin):
     prepopulated_fields: ClassVar[dict[str, Sequence[str]]] = {"slug": ("name",)}
     inlines = (MembershipInline,)
 
+    @transaction.atomic
+    def save_related(
+        self, request: HttpRequest, form: ModelForm[Any], formsets: Any, change: bool
+    ) -> None:
+        """Who is in a team decides who is asked: the members after the change are recorded."""
+        super().save_related(request, form, formsets, change)
+        team = form.instance
+        append(
+            stream=f"team:{team.pk}",
+            kind="team.members",
+            by=actor_of(request.user),
+            at=timezone.now(),
+            data={"members": sorted(team.members.values_list("pk", flat=True))},
+        )
+
 
 class UserForm(forms.ModelForm[User]):
     roles = forms.MultipleChoiceField(
@@ -101,12 +134,18 @@ class UserForm(forms.ModelForm[User]):
 
 @admin.register(User)
 class UserAdmin(ConfiguredInAdmin):
-    """People. A new one has no password: they choose it through *Forgot your password?*."""
+    """People. A new one has no password: they choose it through *Forgot your password?*.
+
+    The address stays as it was given: whoever could change it could take the account over.
+    """
 
     form = UserForm
     list_display = ("email", "name", "roles", "is_active", "last_login")
     search_fields = ("email", "name")
     ordering = ("email",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        return ("email",) if obj else ()
 
     def save_model(
         self, request: HttpRequest, obj: User, form: ModelForm[Any], change: bool
@@ -117,6 +156,9 @@ class UserAdmin(ConfiguredInAdmin):
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+        if not change:
+            # The password comes by mail to this address only, which proves it.
+            EmailAddress.objects.create(user=obj, email=obj.email, verified=True, primary=True)
         if sorted(wanted) != sorted(obj.roles):
             self._set_roles(request, obj, wanted)
 

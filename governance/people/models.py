@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -26,10 +27,15 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """An administrator of the installation; four eyes bind this one as well."""
-        return self.create_user(
+        """An administrator of the installation; four eyes bind this one as well.
+
+        Whoever may run commands here need not prove the address before the first sign-in.
+        """
+        user = self.create_user(
             email, password, is_superuser=True, roles=[Role.ADMINISTRATOR], **fields
         )
+        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+        return user
 
     def get_by_natural_key(self, email: str | None) -> "User":
         return self.get(email=(email or "").strip().lower())

@@ -25,7 +25,8 @@ def runners(request: HttpRequest) -> HttpResponse:
         runner = services.create_runner(**form.cleaned_data, owner=user, by=user, at=timezone.now())
         return redirect("runner", runner.slug)
     mine = _managed_by(user).prefetch_related("keys").select_related("owner")
-    return render(request, "people/runners.html", {"runners": mine, "form": form})
+    context = {"runners": mine, "form": form}
+    return render(request, "people/runners.html", context, status=400 if form.errors else 200)
 
 
 @login_required
@@ -57,7 +58,7 @@ def issue_key(request: HttpRequest, slug: str) -> HttpResponse:
             lifetime=form.lifetime(),
         )
     context = {"runner": found, "keys": found.keys.all(), "form": form, "plain": plain}
-    return render(request, "people/runner.html", context)
+    return render(request, "people/runner.html", context, status=400 if form.errors else 200)
 
 
 @login_required
