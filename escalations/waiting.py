@@ -152,23 +152,33 @@ async def _stream(call: Call, reading: Reading, receive: Receive, send: Send) ->
     headers = _headers("text/event-stream", {"X-Accel-Buffering": "no"})
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     gone = asyncio.ensure_future(_disconnected(receive))
-    told = -1 if call.since is None else call.since
     try:
         with listener.waiting_for(call.escalation_id, reading.revision) as waiter:
-            while not gone.done() and not listener.draining:
-                waiter.changed.clear()
-                reading = await read(call.escalation_id, markdown=False)
-                waiter.known = reading.revision
-                if reading.revision > told:
-                    told = reading.revision
-                    await _chunk(send, _event(reading))
-                if reading.settled:
-                    break
-                if not await _change_or(waiter, gone, KEEP_ALIVE):
-                    await _chunk(send, b": still waiting\n\n")
+            await _tell(call, waiter, gone, send)
+    except Refused:
+        # The key was revoked or has expired meanwhile: the stream ends, and so do its rights.
+        pass
     finally:
         gone.cancel()
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _tell(call: Call, waiter: Waiter, gone: "asyncio.Future[None]", send: Send) -> None:
+    """Every change until the case is settled; each look is a sign of life and checks the key."""
+    told = -1 if call.since is None else call.since
+    while not gone.done() and not listener.draining:
+        waiter.changed.clear()
+        reading = await read_as(
+            call.authorization, call.escalation_id, markdown=False, at=timezone.now()
+        )
+        waiter.known = reading.revision
+        if reading.revision > told:
+            told = reading.revision
+            await _chunk(send, _event(reading))
+        if reading.settled:
+            return
+        if not await _change_or(waiter, gone, KEEP_ALIVE):
+            await _chunk(send, b": still waiting\n\n")
 
 
 def _event(reading: Reading) -> bytes:

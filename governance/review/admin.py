@@ -1,6 +1,6 @@
 """Reviews in the admin, and the votes on versions that are cast there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -52,7 +52,7 @@ class VersionInAdmin(ReadOnlyInAdmin):
     A vote goes through a page that shows the fingerprint; what it then posts is what was seen.
     """
 
-    actions = ("approve", "request_changes", "reject")
+    actions: Sequence[str] = ("approve", "request_changes", "reject")
     change_form_template = "review/admin_version.html"
     # The owning app's service; takes version_id, by, verdict, comment, seen_sha256, method, at.
     cast: ClassVar[Callable[..., Review]]

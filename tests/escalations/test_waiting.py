@@ -17,7 +17,7 @@ from escalations.raising import raise_case
 from escalations.schema import read_payload
 from escalations.thread import ask_runner
 from governance.people.models import Role, Scope
-from governance.people.services import issue_key
+from governance.people.services import issue_key, revoke_key
 from tests.factories import RunnerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -323,6 +323,26 @@ def test_a_stream_resumes_after_the_last_event_the_runner_saw(story, run):
     resumed = [(b"last-event-id", b"2")]
     reply = run(lambda _: get(f"{story.case.ref}/events/", story.key, headers=resumed))
     assert [line for line in reply.text.splitlines() if line.startswith("id: ")] == ["id: 3"]
+
+
+def test_a_stream_is_a_sign_of_life_and_ends_with_its_key(story, run, monkeypatch):
+    monkeypatch.setattr(waiting, "KEEP_ALIVE", 0.2)
+    before = timezone.now()
+
+    def revoke():
+        key = story.runner.keys.get()
+        revoke_key(key_id=key.pk, by=story.runner.owner, at=timezone.now())
+
+    async def scenario(listener):
+        stream = asyncio.create_task(get(f"{story.case.ref}/events/", story.key))
+        await registered(listener)
+        await in_thread(revoke)
+        return await stream
+
+    reply = run(scenario)
+    assert reply.text.count("event: escalation") == 1
+    story.case.presence.refresh_from_db()
+    assert story.case.presence.last_seen_at >= before
 
 
 def test_a_server_that_stops_lets_its_runners_go(story, run):
