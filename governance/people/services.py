@@ -9,7 +9,7 @@ from django.db import transaction
 
 from governance.audit.actors import NOBODY, Actor
 from governance.audit.services import append
-from governance.base.errors import InvalidInput
+from governance.base.errors import InvalidInput, NotPermitted
 from governance.people.models import Role, Runner, RunnerKey, Scope, User
 from governance.people.permissions import Permission, check
 
@@ -108,7 +108,7 @@ def set_roles(*, user_id: int, roles: list[str], by: User, at: datetime) -> User
     if unknown := set(roles) - set(Role.values):
         raise InvalidInput(f"There is no role {', '.join(sorted(unknown))}.")
     if by.pk == user_id:
-        raise InvalidInput("Somebody else has to change your own roles.", code="own_roles")
+        raise NotPermitted("Somebody else has to change your own roles.", code="own_roles")
     user = User.objects.select_for_update().get(pk=user_id)
     before, user.roles = user.roles, sorted(set(roles))
     user.save(update_fields=["roles"])

@@ -74,7 +74,7 @@ def test_a_key_is_not_issued_if_the_history_cannot_be_written(owner, runner, now
 
 def test_nobody_changes_their_own_roles(now):
     admin = UserFactory(roles=[Role.ADMINISTRATOR])
-    with pytest.raises(InvalidInput, match="your own roles"):
+    with pytest.raises(NotPermitted, match="your own roles"):
         services.set_roles(user_id=admin.pk, roles=["approver"], by=admin, at=now)
 
 
