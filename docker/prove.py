@@ -395,10 +395,10 @@ def prove_refusals(container: Container) -> None:
         container.status("manage", "check", PORTAL_URL="http://portal.example.org") != 0,
         "a portal without https does not start",
     )
-    nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/portal"}
+    nowhere = "postgresql://nobody@127.0.0.1:1/portal"
     began = time.monotonic()
     require(
-        container.status("web", DATABASE_WAIT_SECONDS="2", **nowhere) != 0
+        container.status("web", DATABASE_WAIT_SECONDS="2", DATABASE_URL=nowhere) != 0
         and time.monotonic() - began < 20,
         "without a database the start ends after its limit",
     )
