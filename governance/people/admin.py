@@ -12,7 +12,8 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 
 from governance.audit.services import append
@@ -57,6 +58,15 @@ class ConfiguredInAdmin(admin.ModelAdmin[Any]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """A refusal undoes the whole form; its trace is written once that is rolled back."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except Refusal as refusal:
+            record(refusal, by=actor_of(request.user), where=f"admin {request.path}")
+            self.message_user(request, refusal.sentence, messages.ERROR)
+            return redirect(request.path)
 
     @transaction.atomic
     def save_model(
@@ -160,15 +170,7 @@ class UserAdmin(ConfiguredInAdmin):
             # The password comes by mail to this address only, which proves it.
             EmailAddress.objects.create(user=obj, email=obj.email, verified=True, primary=True)
         if sorted(wanted) != sorted(obj.roles):
-            self._set_roles(request, obj, wanted)
-
-    def _set_roles(self, request: HttpRequest, user: User, roles: list[str]) -> None:
-        by = person(request)
-        try:
-            set_roles(user_id=user.pk, roles=roles, by=by, at=timezone.now())
-        except Refusal as refusal:
-            record(refusal, by=actor_of(by), where=f"admin {user.subject}")
-            self.message_user(request, refusal.sentence, messages.ERROR)
+            set_roles(user_id=obj.pk, roles=wanted, by=person(request), at=timezone.now())
 
 
 @admin.register(Runner)
