@@ -29,8 +29,15 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "nav": {
             "section": SECTIONS.get(first, "inbox" if not first else ""),
             "roles": ", ".join(Role(role).label for role in user.roles),
-            "waiting": SimpleLazyObject(lambda: open_asks_for(user)[: MOST + 1].count()),
+            "waiting": SimpleLazyObject(lambda: _waiting_for(user)),
             "may_read_history": has(user, Permission.READ_HISTORY),
             "may_manage_runners": has(user, Permission.MANAGE_RUNNERS),
         }
     }
+
+
+def _waiting_for(user: User) -> int:
+    """How many open questions this person may answer; nobody counts beyond a hundred."""
+    if not (has(user, Permission.DECIDE) or has(user, Permission.REVIEW)):
+        return 0
+    return open_asks_for(user)[: MOST + 1].count()
