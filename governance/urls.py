@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import import_string
+from django.views.generic import RedirectView
 
 # The admin signs in where everybody does: passwords, codes, passkeys and their limits hold.
 admin.site.login = import_string("allauth.account.decorators.secure_admin_login")(admin.site.login)  # type: ignore[method-assign]  # as allauth documents
@@ -28,5 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.audit.urls")),
     path("", include("governance.base.urls")),
     path("api/v1/", include(api)),
+    # The account page tells the owner by mail, and ends other sessions.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
 ]

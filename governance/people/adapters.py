@@ -40,11 +40,11 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         """
         claims = login.account.extra_data
         said = claims.get("userinfo") or claims.get("id_token") or {}
-        return (
-            super().can_authenticate_by_email(login, email)
-            and said.get("email_verified") is True
-            and not is_connected(email, login.account.provider)
-        )
+        if said.get("email_verified") is not True:
+            return False
+        if is_connected(email, login.account.provider):
+            return False
+        return bool(super().can_authenticate_by_email(login, email))
 
 
 def is_connected(email: str, provider: str) -> bool:

@@ -1,0 +1,394 @@
+"""Who gets in where: every named address of the portal, against every kind of caller."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models import Model
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from agents import services as agents
+from governance.asking.links import link_for, token_of
+from governance.asking.models import Ask
+from governance.people.models import Role
+from governance.people.services import issue_key
+from governance.review.models import Review
+from tests.agents import acts as agent_acts
+from tests.constitution import acts as law_acts
+from tests.escalations import acts as case_acts
+from tests.factories import RunnerFactory, UserFactory
+
+# A superuser without a role is nobody special. `L` is the way to the sign-in page.
+ACTORS = ("anonymous", "stranger", *Role.values, "superuser", "runner")
+PAGES = """
+                                       anon strn ownr appr audi admi supr runr
+GET  inbox                                L  403  200  200  200  200  403    L
+GET  inbox-rows                           L  403  200  200  200  200  403    L
+GET  case                                 L  403  200  200  200  200  403    L
+POST case-decide                          L  403  403  302  403  403  403    L
+POST case-ask                             L  403  403  302  403  403  403    L
+POST case-dismiss                           L  403  403  409  403  403  403    L
+POST case-seen                            L  403  204  204  204  204  403    L
+GET  agents                               L  403  200  200  200  200  403    L
+POST agents                                 L  403  302  302  302  302  403    L
+GET  agent                                L  403  200  200  200  200  403    L
+POST agent-suspend                        L  403  302  302  403  302  403    L
+POST agent-lift                           L  403  302  302  403  302  403    L
+GET  agent-version                        L  403  200  200  200  200  403    L
+GET  agent-version-raw                    L  403  200  200  200  200  403    L
+POST agent-version-submit                 L  403  302  403  403  403  403    L
+POST agent-version-vote                   L  403  403  302  403  403  403    L
+POST agent-version-release                L  403  302  302  403  403  403    L
+GET  constitution                         L  404  200  200  200  200  404    L
+POST constitution-import                  L  404  302  403  403  403  404    L
+GET  constitution-version                 L  404  200  200  200  200  404    L
+GET  constitution-raw                     L  404  200  200  200  200  404    L
+POST constitution-submit                  L  404  409  403  403  403  404    L
+POST constitution-vote                    L  404  403  302  403  403  404    L
+POST constitution-acknowledge             L  404  403  302  403  403  404    L
+GET  review                               L  404  302  302  302  302  404    L
+POST review-seen                          L  404  204  204  204  204  404    L
+POST review-withdraw                      L  404  302  403  403  403  404    L
+GET  history                              L  403  403  403  200  200  403    L
+GET  runners                              L  403  200  403  403  200  403    L
+POST runners                              L  403  302  403  403  302  403    L
+GET  runner                               L  403  200  403  403  200  403    L
+POST runner-key-issue                     L  404  200  404  404  200  404    L
+POST runner-key-revoke                    L  404  302  404  404  302  404    L
+GET  styleguide                           L  404  200  200  200  200  200    L
+GET  api-docs                             L  403  200  200  200  200  403    L
+"""
+API = """
+                                       anon strn ownr appr audi admi supr runr
+GET  api-schema                         401  403  200  200  200  200  403  200
+GET  api-me                             401  403  403  403  403  403  403  200
+GET  api-audit-events                   401  403  403  403  200  200  403  403
+GET  api-constitution                   401  403  200  200  200  200  403  200
+GET  api-constitution-version           401  403  200  200  200  200  403  404
+POST api-constitution-votes             401  403  403  200  403  403  403  403
+GET  api-agents                         401  403  200  200  200  200  403  200
+POST api-agents-check                   401  403  200  200  200  200  403  200
+GET  api-agent                          401  403  200  200  200  200  403  200
+GET  api-agent-versions                 401  403  200  200  200  200  403  200
+POST api-agent-versions                 401  403  201  403  403  403  403  201
+GET  api-agent-resolve                  401  403  200  200  200  200  403  200
+GET  api-cases                          401  403  200  200  200  200  403  200
+POST api-cases                          401  403  403  403  403  403  403  201
+GET  api-case                           401  403  200  200  200  200  403  200
+GET  api-case-wait                      401  403  200  200  200  200  403  200
+GET  api-case-events                    401  403  200  200  200  200  403  200
+POST api-case-messages                  401  403  403  403  403  403  403  409
+POST api-case-withdraw                  401  403  403  403  403  403  403  200
+POST api-case-consume                   401  403  403  403  403  403  403  409
+POST api-case-outcome                   401  403  403  403  403  403  403  409
+POST api-case-ballots                   401  403  403  201  403  403  403  403
+"""
+OPEN = """
+                                       anon strn ownr appr audi admi supr runr
+GET  review-link                        302  302  302  302  302  302  302  302
+GET  review-landing                     404  404  404  404  404  404  404  404
+POST review-switch                        L    L    L    L    L    L    L    L
+GET  health-live                        200  200  200  200  200  200  200  200
+GET  health-ready                       200  200  200  200  200  200  200  200
+GET  health-scheduler                   503  503  503  503  503  503  503  503
+GET  mailbox                            404  404  404  404  404  404  404  404
+GET  mailbox-message                    404  404  404  404  404  404  404  404
+GET  jwks                               200  200  200  200  200  200  200  200
+"""
+ACCOUNT = """
+                                       anon strn ownr appr audi admi supr runr
+GET  account_login                      200  302  302  302  302  302  302  200
+GET  account_logout                     302  200  200  200  200  200  200  302
+GET  account_inactive                   200  200  200  200  200  200  200  200
+GET  account_signup                     200  302  302  302  302  302  302  200
+GET  account_reauthenticate               L  200  200  200  200  200  200    L
+GET  account_email                        L  200  200  200  200  200  200    L
+GET  account_email_verification_sent    200  200  200  200  200  200  200  200
+GET  account_confirm_email              200  200  200  200  200  200  200  200
+GET  account_change_password                L  200  200  200  200  200  200    L
+GET  account_set_password                   L  302  302  302  302  302  302    L
+GET  account_reset_password             200  200  200  200  200  200  200  200
+GET  account_reset_password_done        200  200  200  200  200  200  200  200
+GET  account_reset_password_from_key    200  200  200  200  200  200  200  200
+GET  account_reset_password_from_key_done 200 200 200 200 200 200 200 200
+GET  account_confirm_login_code           L  302  302  302  302  302  302    L
+GET  mfa_index                            L  200  200  200  200  200  200    L
+GET  mfa_authenticate                     L  302  302  302  302  302  302    L
+GET  mfa_reauthenticate                   L  302  302  302  302  302  302    L
+GET  mfa_activate_totp                    L  302  302  302  302  302  302    L
+GET  mfa_deactivate_totp                  L  404  404  404  404  404  404    L
+GET  mfa_view_recovery_codes              L  404  404  404  404  404  404    L
+GET  mfa_generate_recovery_codes          L  302  302  302  302  302  302    L
+GET  mfa_download_recovery_codes          L  404  404  404  404  404  404    L
+GET  mfa_list_webauthn                    L  200  200  200  200  200  200    L
+GET  mfa_add_webauthn                     L  302  302  302  302  302  302    L
+GET  mfa_edit_webauthn                      L  302  302  302  302  302  302    L
+GET  mfa_remove_webauthn                    L  302  302  302  302  302  302    L
+GET  mfa_reauthenticate_webauthn          L  302  302  302  302  302  302    L
+GET  mfa_login_webauthn                   L  302  302  302  302  302  302    L
+GET  socialaccount_connections            L  200  200  200  200  200  200    L
+GET  socialaccount_login_cancelled      200  200  200  200  200  200  200  200
+GET  socialaccount_login_error          401  401  401  401  401  401  401  401
+GET  socialaccount_signup                 L    L    L    L    L    L    L    L
+GET  openid_connect_login               404  404  404  404  404  404  404  404
+GET  openid_connect_callback            404  404  404  404  404  404  404  404
+GET  usersessions_list                    L  200  200  200  200  200  200    L
+GET  admin:index                            L    L  200  200  200  200  200    L
+GET  admin:app_list                       L    L  200  200  200  200  404    L
+GET  admin:escalations_escalation_decide  L    L  403  200  403  403  403    L
+GET  admin:login                          L  403  302  302  302  302  302    L
+POST admin:logout                         302  302  200  200  200  200  200  302
+GET  admin:password_change                302  302  302  302  302  302  302  302
+GET  admin:password_change_done             L    L  200  200  200  200  200    L
+GET  admin:autocomplete                     L    L  403  403  403  403  403    L
+GET  admin:jsi18n                           L    L  200  200  200  200  200    L
+GET  admin:view_on_site                     L    L  404  404  404  404  404    L
+"""
+# Models in the admin whose rows are configured there; everything else is read there.
+CONFIGURED = {"people.Team", "people.User", "asking.Policy", "agents.Family", "agents.Environment"}
+LISTED = "L L 200 200 200 200 403 L"
+CLOSED = "L L 403 403 403 403 403 L"
+CONFIGURING = "L L 403 403 403 200 403 L"
+
+# What is asked for; names in braces come from the world.
+ARGUMENTS = {
+    "account_confirm_email": {"key": "x"},
+    "account_reset_password_from_key": {"uidb36": "1", "key": "x"},
+    "admin:app_list": {"app_label": "people"},
+    "admin:escalations_escalation_decide": {"pk": "{case_id}"},
+    "admin:view_on_site": {"content_type_id": 1, "object_id": 1},
+    "agent": {"slug": "worker"},
+    "agent-lift": {"slug": "halted", "suspension_id": "{suspension}"},
+    "agent-suspend": {"slug": "worker"},
+    "agent-version": {"slug": "worker", "sequence": 1},
+    "agent-version-raw": {"slug": "worker", "sequence": 1},
+    "agent-version-release": {"slug": "approved", "sequence": 1},
+    "agent-version-submit": {"slug": "halted", "sequence": 1},
+    "agent-version-vote": {"slug": "reviewed", "sequence": 1},
+    "api-agent": {"slug": "worker"},
+    "api-agent-resolve": {"slug": "worker"},
+    "api-agent-versions": {"slug": "worker"},
+    "api-constitution-version": {"sequence": "{law}"},
+    "api-constitution-votes": {"sequence": "{plain_law}"},
+    "constitution-acknowledge": {"sequence": "{law}", "finding_key": "{finding}"},
+    "constitution-raw": {"sequence": "{law}"},
+    "constitution-submit": {"sequence": "{law}"},
+    "constitution-version": {"sequence": "{law}"},
+    "constitution-vote": {"sequence": "{plain_law}"},
+    "mailbox-message": {"key": "x"},
+    "mfa_edit_webauthn": {"pk": 1},
+    "mfa_remove_webauthn": {"pk": 1},
+    "openid_connect_callback": {"provider_id": "sso"},
+    "openid_connect_login": {"provider_id": "sso"},
+    "review": {"review_id": "{review}"},
+    "review-link": {"token": "{token}"},
+    "review-seen": {"review_id": "{review}"},
+    "review-withdraw": {"review_id": "{review}"},
+    "runner": {"slug": "build"},
+    "runner-key-issue": {"slug": "build"},
+    "runner-key-revoke": {"key_id": "{key_id}"},
+}
+VOTE = {"verdict": "approve"}
+SENT: dict[str, dict[str, Any]] = {
+    "agent-suspend": {"reason": "Wrong answers."},
+    "agent-version-release": {"environment": "production"},
+    "agent-version-vote": VOTE | {"seen_sha256": "{reviewed_sha256}"},
+    "agents": {"family": "sample", "text": "{definition}"},
+    "api-agent-versions": {"text": "{definition_of_worker}"},
+    "api-agents-check": {"text": "{definition}"},
+    "api-case-ballots": {
+        "verdict": "approved_option",
+        "option": "jwt",
+        "seen_sha256": "{case_sha256}",
+    },
+    "api-case-consume": {"request_sha256": "{case_sha256}"},
+    "api-case-messages": {"text": "Nobody asked."},
+    "api-case-outcome": {"result": "succeeded", "summary": "Done."},
+    "api-cases": case_acts.BODY,
+    "api-constitution-votes": VOTE | {"seen_sha256": "{plain_sha256}"},
+    "case-ask": {"text": "Which database?"},
+    "case-decide": {"choice": "option:jwt", "seen_sha256": "{case_sha256}"},
+    "case-dismiss": {"reason": "Asked twice."},
+    "constitution-import": {"text": "{constitution}"},
+    "constitution-vote": VOTE | {"seen_sha256": "{plain_sha256}"},
+    "runner-key-issue": {"scopes": ["read"], "days": 30},
+    "runners": {"name": "New", "slug": "new", "agents": "*"},
+}
+
+
+def built() -> SimpleNamespace:
+    """One of everything, as one owner would have it."""
+    now = timezone.now()
+    people = {role.value: UserFactory(roles=[role]) for role in Role}
+    people |= {"stranger": UserFactory(), "superuser": UserFactory(is_superuser=True)}
+    owner = people["owner"]
+    runner = RunnerFactory(owner=owner, slug="build")
+    key, plain = issue_key(runner_id=runner.pk, by=owner, at=now)
+    agent_acts.put_into_production(at=now)
+    halted, reviewed, approved = (
+        agent_acts.bring_in(owner, raw=agent_acts.definition(name), at=now)
+        for name in ("halted", "reviewed", "approved")
+    )
+    suspension = agents.suspend(slug="halted", reason="Wrong answers.", by=owner, at=now)
+    agents.submit_version(version_id=reviewed.pk, by=owner, at=now)
+    agent_acts.approve(approved, at=now)
+    vague, plain_law = law_acts.submitted(law_acts.VAGUE), law_acts.submitted(by=owner)
+    case = case_acts.ask(runner, at=now, agent="worker")
+    ask = Ask.objects.get(subject=case.subject)
+    return SimpleNamespace(
+        people=people,
+        key=plain,
+        key_id=key.pk,
+        suspension=suspension.pk,
+        reviewed_sha256=reviewed.sha256,
+        definition=agent_acts.definition("new").decode(),
+        definition_of_worker=agent_acts.definition("worker", "More.\n").decode(),
+        constitution=law_acts.raw("More.").decode(),
+        law=vague.sequence,
+        finding=vague.findings[0]["key"],
+        plain_law=plain_law.sequence,
+        plain_sha256=plain_law.sha256,
+        review=Review.objects.get(version_sha256=reviewed.sha256).pk,
+        case=case.ref,
+        case_id=case.pk,
+        case_sha256=case.request_sha256,
+        token=token_of(link_for(ask, people["approver"], at=now)),
+    )
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[SimpleNamespace]:
+    """Built once; every call is undone after it."""
+    with django_db_blocker.unblock(), undone():
+        cache.clear()
+        made = built()
+        made.clients = {actor: Client() for actor in ACTORS}
+        for actor, person in made.people.items():
+            made.clients[actor].force_login(person)
+        yield made
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """A transaction that is rolled back; like that of a test case, it lets services open theirs."""
+    whole = transaction.atomic()
+    whole._from_testcase = True
+    with whole:
+        yield
+        transaction.set_rollback(True)
+
+
+def rows(table: str) -> list[Any]:
+    found = []
+    for line in table.strip().splitlines()[1:]:
+        method, name, *expected = line.split()
+        found.append(pytest.param(method, name, expected, id=f"{method} {name}"))
+    return found
+
+
+def filled(value: Any, world: SimpleNamespace) -> Any:
+    if isinstance(value, dict):
+        return {name: filled(one, world) for name, one in value.items()}
+    if isinstance(value, str) and value.startswith("{"):
+        return getattr(world, value[1:-1])
+    return value
+
+
+def called(world: SimpleNamespace, method: str, name: str) -> list[str]:
+    """What each of the actors is answered; an answer leaves nothing behind."""
+    arguments = ARGUMENTS.get(name, {"escalation_id": "{case}"} if "case-" in f"{name}-" else {})
+    address = reverse(name, kwargs=filled(arguments, world))
+    kind = {"content_type": "application/json"} if name.startswith("api-") else {}
+    sent = filled(SENT.get(name, {}), world) if method == "POST" else {}
+    return [told(world, actor, method, address, sent, kind) for actor in ACTORS]
+
+
+def told(world, actor, method, address, sent, kind) -> str:
+    headers = {"Authorization": f"Bearer {world.key}"} if actor == "runner" else {}
+    cookies = world.clients[actor].cookies.copy()
+    with undone():
+        act = getattr(world.clients[actor], method.lower())
+        answer = act(address, sent, headers=headers, **(kind if method == "POST" else {}))
+    world.clients[actor].cookies = cookies
+    if address.startswith("/api/v1/") and answer.status_code >= 400:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+    to_sign_in = answer.headers.get("Location", "").startswith(("/account/login/", "/admin/login/"))
+    return "L" if to_sign_in else str(answer.status_code)
+
+
+@pytest.mark.parametrize(("method", "name", "expected"), rows(PAGES))
+def test_who_gets_into_a_page_or_its_act(world, method, name, expected):
+    assert called(world, method, name) == expected
+
+
+@pytest.mark.parametrize(("method", "name", "expected"), rows(API))
+def test_who_gets_into_the_api(world, method, name, expected):
+    assert called(world, method, name) == expected
+
+
+@pytest.mark.parametrize(("method", "name", "expected"), rows(OPEN))
+def test_what_is_open_to_everybody(world, settings, method, name, expected):
+    settings.MAILBOX_PATH = ""
+    assert called(world, method, name) == expected
+
+
+@pytest.mark.parametrize(("method", "name", "expected"), rows(ACCOUNT))
+def test_who_gets_to_the_account_pages_and_the_frame_of_the_admin(world, method, name, expected):
+    assert called(world, method, name) == expected
+
+
+@pytest.mark.parametrize("model", list(admin.site._registry), ids=lambda model: model._meta.label)
+def test_who_gets_to_a_model_in_the_admin(world, model: type[Model]):
+    place = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    configured = model._meta.label in CONFIGURED
+    assert " ".join(called(world, "GET", f"{place}_changelist")) == LISTED
+    adding = CONFIGURING if configured else CLOSED
+    assert " ".join(called(world, "GET", f"{place}_add")) == adding
+    row = model._default_manager.first()
+    if row is not None:
+        for act, expected in (("change", LISTED), ("history", LISTED), ("delete", CLOSED)):
+            ARGUMENTS[f"{place}_{act}"] = {"object_id": row.pk}
+            assert " ".join(called(world, "GET", f"{place}_{act}")) == expected, act
+
+
+def named(resolver: URLResolver, space: str = "") -> Iterator[str]:
+    for one in resolver.url_patterns:
+        if isinstance(one, URLResolver):
+            yield from named(one, f"{one.namespace}:" if one.namespace else space)
+        elif isinstance(one, URLPattern) and one.name:
+            yield space + one.name
+
+
+def test_every_named_address_stands_in_a_table():
+    listed = {row.values[1] for table in (PAGES, API, OPEN, ACCOUNT) for row in rows(table)}
+    of_models = {
+        f"admin:{model._meta.app_label}_{model._meta.model_name}_{act}"
+        for model in admin.site._registry
+        for act in ("changelist", "add", "change", "history", "delete")
+    }
+    assert set(named(get_resolver())) - of_models == listed
+
+
+def test_every_act_of_a_page_takes_a_post_and_every_page_a_get(world):
+    """What a link, a scanner or a prefetching browser opens changes nothing."""
+    acts = {row.values[1] for row in rows(PAGES) if row.values[0] == "POST"}
+    shown = {row.values[1] for row in rows(PAGES) if row.values[0] == "GET"}
+    for name in sorted(acts - shown):
+        assert called(world, "GET", name)[4:6] == ["405", "405"], name
+
+
+def test_a_mutating_page_refuses_a_request_without_its_token(world):
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(world.people["approver"])
+    with undone():
+        assert strict.post(reverse("case-dismiss", args=[world.case])).status_code == 403
+        vote = filled(SENT["api-case-ballots"], world)
+        place = reverse("api-case-ballots", args=[world.case])
+        assert strict.post(place, vote, content_type="application/json").status_code == 403
