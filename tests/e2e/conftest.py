@@ -145,20 +145,45 @@ class Stack:
 
 
 @pytest.fixture
-def stack(transactional_db: None, mailbox: Mailbox, tmp_path: Path) -> Iterator[Stack]:
+def host() -> str:
+    """What people call the portal; a module that needs another name overrides this."""
+    return HOST
+
+
+@pytest.fixture
+def parts() -> tuple[str, ...]:
+    """The processes that a module's tests need."""
+    return ("web", "worker", "beat")
+
+
+@pytest.fixture
+def more_env() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture
+def stack(
+    transactional_db: None,
+    mailbox: Mailbox,
+    tmp_path: Path,
+    host: str,
+    parts: tuple[str, ...],
+    more_env: dict[str, str],
+) -> Iterator[Stack]:
     """The portal on the test database, with a tick every second."""
     port = free_port()
     name = settings.DATABASES["default"]["NAME"]
     env = {
         **{key: value for key, value in os.environ.items() if key != "MAILBOX_PATH"},
         "DATABASE_URL": re.sub(r"/portal\?", f"/{name}?", os.environ["DATABASE_URL"]),
-        "PORTAL_URL": f"http://{HOST}:{port}",
+        "PORTAL_URL": f"http://{host}:{port}",
         "EMAIL_URL": f"smtp://{HOST}:{mailbox.port}",
         "TICK_SECONDS": "1",
         "STACK_HOME": str(tmp_path),
+        **more_env,
     }
-    running = Stack(f"http://{HOST}:{port}", env)
-    for part in ("web", "worker", "beat"):
+    running = Stack(f"http://{host}:{port}", env)
+    for part in parts:
         running.start(part)
     try:
         running.wait_until_ready()
@@ -167,7 +192,7 @@ def stack(transactional_db: None, mailbox: Mailbox, tmp_path: Path) -> Iterator[
         running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM")
     if not path:
