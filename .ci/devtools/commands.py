@@ -30,6 +30,8 @@ from devtools.processes import Group, printer, stop_on_signals, stop_orphans
 from devtools.servers import Cluster, addresses, in_use, remove, start
 
 HOST = "127.0.0.1"
+# What people open: browsers allow passkeys on plain http for this name only, not for an address.
+NAME = "localhost"
 DEFAULT_PORT = 8000
 READY_SECONDS = 60
 HELP = """python3 dev.py COMMAND
@@ -87,7 +89,7 @@ def only_run(port: int) -> Iterator[None]:
             other = running() or {}
             fail(
                 f"already running, as process {other.get('pid', '?')} on "
-                f"http://{HOST}:{other.get('port', '?')}. Stop that one first (Ctrl-C)."
+                f"http://{NAME}:{other.get('port', '?')}. Stop that one first (Ctrl-C)."
             )
         RUN_FILE.write_text(json.dumps({"pid": os.getpid(), "port": port}))
         try:
@@ -120,7 +122,7 @@ def announce_when_ready(group: Group, port: int) -> None:
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until and not group.asked_to_stop.wait(0.1):
         with suppress(OSError), socket.create_connection((HOST, port), 1):
-            group.show("dev", f"The portal is at http://{HOST}:{port} (stop it with Ctrl-C)")
+            group.show("dev", f"The portal is at http://{NAME}:{port} (stop it with Ctrl-C)")
             return
 
 

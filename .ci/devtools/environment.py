@@ -59,7 +59,9 @@ def development(addresses: dict[str, str], port: int) -> dict[str, str]:
         **kept_secrets(),
         **addresses,
         "PORTAL_ENV": "development",
-        "PORTAL_URL": f"http://127.0.0.1:{port}",
+        # The name for people and their passkeys; runners may use the address as well.
+        "PORTAL_URL": f"http://localhost:{port}",
+        "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "MAILBOX_PATH": str(private_folder(LOCAL / "mail")),
         "SAMPLE_KEY_PATH": str(RUNNER_KEY),
         "PYTHONUNBUFFERED": "1",
