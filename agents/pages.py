@@ -189,7 +189,8 @@ def _release(found: AgentVersion, review: Review | None) -> dict[str, Any]:
     current = released([found.agent_id])[found.agent_id]
     here = [r for r in current if review and (r.version_id, r.review_id) == (found.pk, review.pk)]
     form = ReleaseForm(without=[release.environment_id for release in here])
-    return {"current": current, "release_form": form}
+    runs_in = [r.environment.name for r in current if r.version_id == found.pk]
+    return {"runs_in": runs_in, "release_form": form}
 
 
 def sentence_of(check: Callable[..., Any], *args: Any, **kwargs: Any) -> str:

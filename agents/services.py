@@ -97,7 +97,9 @@ def _agent(
         agent = _create_agent(slug, parsed, family=family, by=by, owner=owner, at=at)
     elif family and slugify(family) != agent.family.slug:
         raise Conflict(
-            f"{slug} is an agent of the family {agent.family}.", code="other_family", slug=slug
+            f"{slug} is an agent of the family {agent.family}. Name that one, or none.",
+            code="other_family",
+            slug=slug,
         )
     return _locked_agent(agent.slug)
 

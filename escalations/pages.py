@@ -47,10 +47,13 @@ SAYINGS: dict[str, tuple[str, str, str]] = {
     "escalation.dismissed": ("dismissed the case: nobody decided", "cross-circle", ""),
     "escalation.outcome_reported": ("reported the outcome", "receipt", ""),
     "ask.opened": ("opened the question to people", "bell", ""),
-    "ask.step": ("told the people of the next step", "bell", ""),
+    "ask.step": ("reached the next step and told its people", "bell", ""),
     "ask.reminded": ("reminded people", "bell", "waiting"),
     "ask.seen": ("saw what is asked", "eye", ""),
     "ask.closed": ("closed the question to people", "check", ""),
+    "notice.accepted": ("sent a mail", "mail", ""),
+    "notice.failed": ("could not send a mail", "mail", "bad"),
+    "notice.cancelled": ("cancelled a mail", "mail", ""),
     "permit.granted": ("permitted the act, once", "shield", "good"),
     "permit.spent": ("used the permit", "shield", ""),
 }
@@ -92,7 +95,7 @@ def case_page(
         "messages_thread": [_message(message) for message in case.messages.all()],
         "form": form or DecideForm(case=case),
         "ask_form": AskRunnerForm() if is_open and asking else None,
-        "dismiss_form": DismissForm() if gone and asking else None,
+        "dismiss_form": DismissForm(auto_id="dismiss_%s") if gone and asking else None,
         "why_me": _why_me(user, ask, ladder) if allowed else refusal,
         "may_decide": allowed and is_open,
         "refusal": refusal,
@@ -245,5 +248,5 @@ def timeline(case: Escalation) -> list[dict[str, Any]]:
 def _saying(event: AuditEvent, names: dict[str, str]) -> dict[str, Any]:
     plain = event.kind.partition(".")[2].replace("_", " ")
     text, icon, tone = SAYINGS.get(event.kind, (plain, "clock", ""))
-    actor = names.get(event.actor) or f"The portal ({event.actor.partition(':')[2]})"
+    actor = names.get(event.actor) or "The portal"
     return {"at": event.at, "actor": actor, "text": text, "icon": icon, "tone": tone}

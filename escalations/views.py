@@ -114,7 +114,7 @@ def case_decide(request: HttpRequest, escalation_id: int) -> HttpResponse:
 def _done(case: Escalation, decision: Decision | None) -> str:
     if decision is None:
         return f"Your vote on {case.ref} is recorded. It takes more people to decide."
-    return f"{case.ref} is decided. The runner has the answer."
+    return f"{case.ref} is decided. The runner gets the answer."
 
 
 def _again(

@@ -212,7 +212,7 @@ def _delay_text(rung: dict[str, Any], *, is_first: bool) -> str:
     start = f"{span_text(delay)} after {'it is asked' if is_first else 'the step before'}"
     return (
         f"{start if delay else 'at once'}, again after {span_text(rung['repeat_s'])}, "
-        f"then up to every {span_text(rung['cap_s'])}"
+        f"then with pauses of up to {span_text(rung['cap_s'])}"
     )
 
 

@@ -1,7 +1,8 @@
 """Read the history: filtered, newest first, names resolved in one query per kind."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ from django.db.models import Q, QuerySet
 
 from governance.audit.models import AuditEvent
 from governance.people.models import Runner, User
+
+MOST_ACTORS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,9 @@ def search(
     *,
     kind: str = "",
     actor: str = "",
+    actors: Collection[str] | None = None,
     subject: str = "",
+    stream: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> QuerySet[AuditEvent]:
@@ -44,13 +49,43 @@ def search(
         found = found.filter(kind__startswith=kind)
     if actor:
         found = found.filter(actor=actor)
+    if actors is not None:
+        found = found.filter(actor__in=actors)
     if subject:
         found = found.filter(Q(subject__startswith=subject) | Q(stream__name__startswith=subject))
+    if stream:
+        found = found.filter(stream__name=stream)
     if since:
         found = found.filter(at__gte=since)
     if until:
         found = found.filter(at__lt=until)
     return found
+
+
+def kind_meant(typed: str) -> str:
+    """*Escalation decided*, as the page shows it, is the kind ``escalation.decided``."""
+    first, _, rest = typed.strip().lower().partition(" ")
+    return f"{first}.{'_'.join(rest.split())}" if rest else first
+
+
+def actors_meant(typed: str) -> list[str]:
+    """``user:12`` itself, or everybody whose name or address holds what was typed."""
+    typed = typed.strip()
+    if ":" in typed:
+        return [typed]
+    people = User.objects.filter(Q(name__icontains=typed) | Q(email__icontains=typed))
+    runners = Runner.objects.filter(Q(name__icontains=typed) | Q(slug__icontains=typed))
+    return [one.subject for found in (people, runners) for one in found[:MOST_ACTORS]]
+
+
+def subject_meant(typed: str) -> dict[str, str]:
+    """``ESC-12`` is that case, a word without a colon an agent, all else a beginning."""
+    typed = typed.strip()
+    if case := re.fullmatch(r"(?:escalation:)?(esc-[0-9]+)", typed, re.IGNORECASE):
+        return {"stream": f"escalation:{case[1].upper()}"}
+    return (
+        {"stream": f"agent:{typed}"} if re.fullmatch(r"[a-z0-9-]+", typed) else {"subject": typed}
+    )
 
 
 def entries(events: Iterable[AuditEvent]) -> list[Entry]:

@@ -7,7 +7,13 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from governance.history.forms import HistoryFilter
-from governance.history.services import entries, search
+from governance.history.services import (
+    actors_meant,
+    entries,
+    kind_meant,
+    search,
+    subject_meant,
+)
 from governance.people.permissions import Permission, check
 
 PAGE = 50
@@ -21,7 +27,7 @@ def history(request: HttpRequest) -> HttpResponse:
     form = HistoryFilter(request.GET)
     wanted: dict[str, Any] = dict(form.cleaned_data) if form.is_valid() else {}
     before = wanted.pop("before", None)
-    found = search(**wanted | {name: _midnight(wanted.get(name)) for name in ("since", "until")})
+    found = search(**_meant(wanted))
     if before:
         found = found.filter(id__lt=before)
     rows = list(found[: PAGE + 1])
@@ -32,6 +38,16 @@ def history(request: HttpRequest) -> HttpResponse:
         "is_first": not before,
     }
     return render(request, "history/history.html", context)
+
+
+def _meant(typed: dict[str, Any]) -> dict[str, Any]:
+    """What was typed into the filters, as the history names it."""
+    return {
+        "kind": kind_meant(typed.get("kind", "")),
+        "actors": actors_meant(typed["actor"]) if typed.get("actor") else None,
+        **subject_meant(typed.get("subject", "")),
+        **{name: _midnight(typed.get(name)) for name in ("since", "until")},
+    }
 
 
 def _midnight(day: date | None) -> datetime | None:

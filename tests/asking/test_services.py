@@ -181,7 +181,7 @@ def test_the_ladder_is_shown_in_words(now):
     assert [row["state"] for row in view] == ["done", "current", "later"]
     assert [row["position"] for row in view] == [1, 2, 3]
     assert view[0]["who"] == "Everybody with the role approver"
-    assert view[0]["delay_text"] == "at once, again after 4 hours, then up to every 1 day"
+    assert view[0]["delay_text"] == "at once, again after 4 hours, then with pauses of up to 1 day"
     assert view[1]["delay_text"].startswith("4 hours after the step before")
 
 

@@ -52,6 +52,22 @@ def test_the_filters_narrow_the_list(client, auditor, now):
     assert len(client.get("/history/?since=2026-03-03").context["entries"]) == 0
 
 
+def test_the_filters_take_what_people_type(client, auditor, now):
+    write(now, 2, kind="escalation.decided", by=Actor("user", str(auditor.pk)))
+    write(now, 3, kind="escalation.decided", subject="escalation:ESC-12")
+    write(now, 1, kind="agent.suspension_lifted", subject="agent:python-backend")
+
+    def found(query):
+        return len(client.get(f"/history/?{query}").context["entries"])
+
+    assert found("kind=Escalation decided") == 5
+    assert found("kind=agent suspension lifted") == 1
+    assert found("actor=ada") == found(f"actor={auditor.email}") == 2
+    assert found("actor=nobody of that name") == 0
+    assert found("subject=esc-1") == found("subject=escalation:ESC-1") == 2
+    assert found("subject=python-backend") == 1
+
+
 def test_pages_follow_each_other_without_a_gap(client, auditor, now):
     write(now, 120)
     seen, before = [], ""
