@@ -63,7 +63,7 @@ def main() -> int:
     """The whole story; exits like the command line tool where it ends early."""
     try:
         client = client_from(os.environ)
-        case = client.ask({**QUESTION, "run": f"demo-{uuid.uuid4()}"})
+        case = client.ask({**QUESTION, "run": f"demo-{uuid.uuid4().hex[:8]}"})
         announce(case)
         answer = client.wait(case, on_question=reply_to)
         print(answer.block(), flush=True)
