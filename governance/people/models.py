@@ -6,9 +6,12 @@ from typing import Any, ClassVar
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
+
+from governance.audit.actors import system
+from governance.audit.services import append
 
 
 class Role(models.TextChoices):
@@ -31,10 +34,18 @@ class UserManager(BaseUserManager["User"]):
 
         Whoever may run commands here need not prove the address before the first sign-in.
         """
-        user = self.create_user(
-            email, password, is_superuser=True, roles=[Role.ADMINISTRATOR], **fields
-        )
-        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+        with transaction.atomic():
+            user = self.create_user(
+                email, password, is_superuser=True, roles=[Role.ADMINISTRATOR], **fields
+            )
+            EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+            append(
+                stream=user.subject,
+                kind="user.created",
+                by=system("command"),
+                at=timezone.now(),
+                data={"roles": user.roles, "superuser": True},
+            )
         return user
 
     def get_by_natural_key(self, email: str | None) -> "User":

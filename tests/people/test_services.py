@@ -6,9 +6,9 @@ from governance.audit.models import AuditEvent
 from governance.base.errors import InvalidInput, NotPermitted
 from governance.people import services
 from governance.people.api.authentication import runner_key
-from governance.people.models import Role, Runner, RunnerKey
+from governance.people.models import Role, Runner, RunnerKey, User
 from governance.people.permissions import ROLES, Permission, has
-from tests.factories import RunnerFactory, UserFactory
+from tests.factories import PASSWORD, RunnerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -111,3 +111,14 @@ def test_a_runner_acts_only_for_its_agents():
     assert not runner.may_act_for("stuck")
     assert not Runner(agents=[]).may_act_for("stuck")
     assert Runner(agents=["*"]).may_act_for("stuck")
+
+
+def test_an_administrator_made_on_the_command_line_is_in_the_history():
+    root = User.objects.create_superuser("Root@Example.org", PASSWORD, name="Root")
+    event = AuditEvent.objects.get()
+    assert (event.kind, event.actor, event.subject) == (
+        "user.created",
+        "system:command",
+        root.subject,
+    )
+    assert root.email == "root@example.org"
