@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -209,14 +210,20 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def watched_page(browser: Browser, url: str, **options: object) -> Iterator[Page]:
-    """A page of a browser profile of its own; any console error or foreign request fails."""
+def watched_page(
+    browser: Browser, url: str, *, refusals: bool = False, **options: object
+) -> Iterator[Page]:
+    """A page of a browser profile of its own; any console error or foreign request fails.
+
+    Chromium writes each answer above 399 to the console; ``refusals`` says they are meant.
+    """
     context = browser.new_context(base_url=url, **options)  # type: ignore[arg-type]
     page = context.new_page()
     wrong: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
-        if message.type == "error":
+        meant = refusals and message.text.startswith("Failed to load resource")
+        if message.type == "error" and not meant:
             wrong.append(f"console: {message.text} at {page.url}")
 
     def on_request(request: Request) -> None:
@@ -238,7 +245,7 @@ def watched_page(browser: Browser, url: str, **options: object) -> Iterator[Page
 def visitor(browser: Browser, stack: Stack) -> Callable[..., "contextmanager[Page]"]:
     """``with visitor() as page``: somebody with a browser of their own."""
 
-    def open_page(**options: object) -> "contextmanager[Page]":
+    def open_page(**options: Any) -> "contextmanager[Page]":
         return watched_page(browser, stack.url, **options)  # type: ignore[return-value]
 
     return open_page
