@@ -92,6 +92,7 @@ def case_decide(request: HttpRequest, escalation_id: int) -> HttpResponse:
     form = DecideForm(request.POST, case=found)
     if not form.is_valid():
         return _again(request, found, user, form, status=400)
+    _saw(found, user)
     try:
         decision = decide(
             escalation_id=found.pk,
@@ -153,8 +154,12 @@ def case_dismiss(request: HttpRequest, escalation_id: int) -> HttpResponse:
 @for_people
 def case_seen(request: HttpRequest, escalation_id: int) -> HttpResponse:
     """The page was in front of a person for a while; posted by the page itself."""
-    found = case_for_page(escalation_id)
-    ask = Ask.objects.open().filter(subject=found.subject).first()
-    if ask:
-        record_sighting(ask_id=ask.pk, user=person(request), at=timezone.now())
+    _saw(case_for_page(escalation_id), person(request))
     return HttpResponse(status=204)
+
+
+def _saw(case: Escalation, user: User) -> None:
+    """Who posts a decision has seen the case as well, however fast that was."""
+    ask = Ask.objects.open().filter(subject=case.subject).first()
+    if ask:
+        record_sighting(ask_id=ask.pk, user=user, at=timezone.now())

@@ -282,6 +282,12 @@ def test_looking_counts_for_nothing_and_saying_seen_counts_once():
     assert str(user) in client.get("/").content.decode()
 
 
+def test_whoever_decides_has_seen_the_case():
+    case, user = ask(), approver()
+    signed_in(user).post(decide_url(case), vote_for(case))
+    assert Sighting.objects.get().user == user
+
+
 def test_the_runner_is_asked_from_the_page_and_people_stay_asked():
     case = ask()
     client = signed_in(approver())
@@ -298,7 +304,10 @@ def test_a_case_is_dismissed_only_when_its_runner_is_gone():
     assert client.post(url, {"reason": "Old"}).status_code == 409
     assert "The runner is gone" not in client.get(case.get_absolute_url()).content.decode()
     Presence.objects.update(last_seen_at=timezone.now() - GONE_AFTER - timedelta(seconds=1))
-    assert "The runner is gone" in client.get(case.get_absolute_url()).content.decode()
+    page = client.get(case.get_absolute_url()).content.decode()
+    assert "The runner is gone" in page
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids)), "a label would lead to another form's field"
     assert client.post(url, {"reason": "Old"}).status_code == 302
     page = client.get(case.get_absolute_url()).content.decode()
     assert "Nobody decided this case" in page
