@@ -120,9 +120,9 @@ def test_an_approver_reads_who_may_manage_runners(client):
 def test_the_list_costs_the_same_for_few_and_for_many(
     client, owner, runner, django_assert_num_queries
 ):
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         client.get("/runners/")
     for n in range(10):
         key_of(RunnerFactory(owner=owner, slug=f"more-{n}"))
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         client.get("/runners/")
