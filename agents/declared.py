@@ -30,14 +30,14 @@ class Declared:
 def read_declared(front: Frontmatter, filename: str) -> Declared:
     declared = Declared()
     for key, value in front.data.items():
-        declared.texts[_known(key)] = front.texts.get(key, _as_text(value)).strip()
+        declared.texts[known_key(key)] = front.texts.get(key, _as_text(value)).strip()
     _check_name(declared, front, filename)
     _check_description(declared, front)
     _read_tools(declared, front)
     return declared
 
 
-def _known(key: str) -> str:
+def known_key(key: str) -> str:
     """``permissionMode`` and ``permission-mode`` are ``permission_mode``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|-", "_", key).lower()
 
