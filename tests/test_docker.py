@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+
 from devtools.environment import production_like
 from devtools.places import ROOT
-
 from escalations.waiting import handles
 
 DOCKER = ROOT / "docker"

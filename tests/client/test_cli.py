@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from stuck import cli
 
 CLIENT = Path(cli.__file__).resolve().parents[1]

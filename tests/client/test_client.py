@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+
 from stuck import client as client_module
 from stuck import errors, transport
 from stuck.client import Client

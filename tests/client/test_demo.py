@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from stuck import demo
 
 CASE = "/api/v1/escalations/ESC-1/"

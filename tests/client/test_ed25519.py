@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from stuck import ed25519
 
 VECTORS = json.loads((Path(__file__).parent / "rfc8032.json").read_text())["tests"]

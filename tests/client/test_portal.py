@@ -9,14 +9,14 @@ if "DJANGO_SETTINGS_MODULE" not in os.environ and "DATABASE_URL" not in os.envir
 
 from django.test import Client as Browser
 from django.utils import timezone
-from stuck import demo, errors, transport
-from stuck.client import Client
 
 from escalations.acting import dismiss
 from escalations.models import Escalation, Outcome, Presence
 from escalations.thread import ask_runner
 from governance.people.models import Role
 from governance.people.services import issue_key
+from stuck import demo, errors, transport
+from stuck.client import Client
 from tests.escalations.acts import ACT, agent, approve, approver, reject
 from tests.factories import RunnerFactory, UserFactory
 

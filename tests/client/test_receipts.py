@@ -6,6 +6,7 @@ import hmac
 import json
 
 import pytest
+
 from stuck import receipts
 from stuck.errors import NotVerified
 from stuck.receipts import Expected, KeySet
