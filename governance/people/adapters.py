@@ -50,4 +50,4 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 def is_connected(email: str, provider: str) -> bool:
     """Whether the person with this address has an identity at this provider already."""
     users = User.objects.filter(emailaddress__email__iexact=email, emailaddress__verified=True)
-    return SocialAccount.objects.filter(provider=provider, user__in=users).exists()
+    return bool(SocialAccount.objects.filter(provider=provider, user__in=users).exists())
