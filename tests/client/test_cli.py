@@ -319,6 +319,18 @@ def test_resolve_writes_only_what_is_proven(portal, tmp_path, capsysbinary):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_device_or_pipe_named_as_the_file_is_written_to_and_never_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        cli._write(str(pipe), b"text")
+        assert os.read(reader, 10) == b"text"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
 def test_the_key_is_never_printed(portal, capsys, faults):
     portal.waits(faults.hang_up, (403, {"detail": "no"}))
     cli.main(["wait", "ESC-1"])
