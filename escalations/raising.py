@@ -142,11 +142,18 @@ def _open(case: Escalation, payload: RaisePayload, at: datetime) -> None:
         path=case.get_absolute_url(),
         fingerprint=case.request_sha256,
         excluded=excluded_people(case),
+        about=_in_short(case),
         by=by,
         at=at,
     )
     append(stream=case.subject, kind="escalation.raised", by=by, at=at, data=_facts(case))
     notify(case)
+
+
+def _in_short(case: Escalation) -> str:
+    """What the mail says besides the title: who asks, how risky it is, what stands still."""
+    still = " It stands still until somebody decides." if case.blocking else ""
+    return f"{case.agent.name[:80]}, {case.environment}: {case.get_risk_display().lower()}.{still}"
 
 
 def _facts(case: Escalation) -> dict[str, Any]:

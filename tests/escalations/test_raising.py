@@ -46,6 +46,15 @@ def test_raising_opens_a_case_with_all_that_belongs_to_it():
     assert list(verify()) == []
 
 
+def test_the_mail_says_who_asks_and_how_risky_it_is():
+    case = ask()
+    asked = Ask.objects.open().get(subject=case.subject)
+    assert asked.about == (
+        f"{case.agent.name}, production: {case.get_risk_display().lower()}."
+        " It stands still until somebody decides."
+    )
+
+
 def test_the_history_of_a_raise_holds_ids_and_fingerprints_only():
     case = ask(problem="Personal story of Ada")
     body = bytes(AuditEvent.objects.get(kind="escalation.raised").body).decode()
