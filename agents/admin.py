@@ -18,6 +18,7 @@ from agents.models import (
     Family,
     Permit,
     Release,
+    ReviewRule,
     Suspension,
 )
 from agents.standing import LABELS, standing_of, with_status
@@ -79,9 +80,17 @@ class AgentAdmin(ActingInAdmin):
 @admin.register(AgentVersion)
 class AgentVersionAdmin(VersionInAdmin, ActingInAdmin):
     cast = staticmethod(services.vote)
-    list_display = ("__str__", "standing", "sha256", "author", "proposed_by", "created_at")
+    list_display = (
+        "__str__",
+        "standing",
+        "change_class",
+        "sha256",
+        "author",
+        "proposed_by",
+        "created_at",
+    )
     list_select_related = ("agent", "author", "proposed_by")
-    list_filter = ("agent__family",)
+    list_filter = ("agent__family", "change_class")
     search_fields = ("agent__slug", "sha256")
     action_form = EnvironmentForm
     actions = ("submit", *VersionInAdmin.actions, "release")
@@ -154,3 +163,15 @@ class FamilyAdmin(ConfiguredInAdmin):
 class EnvironmentAdmin(ConfiguredInAdmin):
     list_display = ("name", "slug")
     prepopulated_fields: ClassVar[dict[str, Sequence[str]]] = {"slug": ("name",)}
+
+
+@admin.register(ReviewRule)
+class ReviewRuleAdmin(ConfiguredInAdmin):
+    """Whose votes a class of changes needs; holds for versions submitted from now on."""
+
+    list_display = ("change_class", "tier", "policy", "votes")
+    list_select_related = ("policy",)
+
+    @admin.display
+    def votes(self, rule: ReviewRule) -> int:
+        return rule.policy.required_votes

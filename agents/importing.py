@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.text import slugify
 
+from agents.comparing import Comparison
 from agents.contract import ParsedDefinition
 from agents.models import (
     Agent,
@@ -77,6 +78,7 @@ def write_version(
     raw: bytes,
     filename: str,
     parsed: ParsedDefinition,
+    comparison: Comparison,
     by: User | Runner,
     at: datetime,
 ) -> AgentVersion:
@@ -100,6 +102,8 @@ def write_version(
         tools=None if parsed.tools is None else [tool[:200] for tool in whole["tools"]],
         contract={key: part for key, part in whole.items() if key not in _OWN_COLUMNS},
         findings=whole["findings"],
+        change_class=comparison.change_class.value,
+        base=comparison.base,
         author=by if isinstance(by, User) else None,
         proposed_by=by if isinstance(by, Runner) else None,
         created_at=at,

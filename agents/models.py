@@ -9,6 +9,10 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from agents.changes import ChangeClass
+
+CHANGE_CLASSES = [(one.value, one.value.capitalize()) for one in ChangeClass]
+
 
 class Family(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
@@ -57,6 +61,8 @@ class AgentVersion(models.Model):
 
     ``sequence`` is given by the portal; the version named in the file is shown, never trusted.
     ``tools`` is null where the file names none: then the agent inherits every tool.
+    ``change_class`` says what it changes beside ``base``, as things stood when it came in; a
+    review compares anew. Both are empty in versions from before there were classes.
     """
 
     agent = models.ForeignKey(Agent, models.PROTECT, related_name="versions")
@@ -75,6 +81,8 @@ class AgentVersion(models.Model):
     tools = ArrayField(models.CharField(max_length=200), null=True)
     contract = models.JSONField(default=dict)
     findings = models.JSONField(default=list)
+    change_class = models.CharField(max_length=10, choices=CHANGE_CLASSES, blank=True)
+    base = models.ForeignKey("self", models.PROTECT, related_name="+", null=True, blank=True)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, blank=True
     )
@@ -210,6 +218,43 @@ class Release(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} in {self.environment}"
+
+
+class ReviewBasis(models.Model):
+    """What a review compared its version with, and the class that chose its policy."""
+
+    review = models.OneToOneField("review.Review", models.PROTECT, related_name="+")
+    version = models.ForeignKey(AgentVersion, models.PROTECT, related_name="review_bases")
+    base = models.ForeignKey(AgentVersion, models.PROTECT, related_name="+", null=True)
+    change_class = models.CharField(max_length=10, choices=CHANGE_CLASSES)
+
+    class Meta:
+        verbose_name_plural = "review bases"
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.get_change_class_display()}"
+
+
+class ReviewRule(models.Model):
+    """Which policy judges changes of a class; without a tier, of every agent."""
+
+    change_class = models.CharField(max_length=10, choices=CHANGE_CLASSES)
+    tier = models.CharField(max_length=10, choices=Tier.choices, blank=True)
+    policy = models.ForeignKey(
+        "asking.Policy", models.PROTECT, related_name="+", limit_choices_to={"kind": "review"}
+    )
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["change_class", "tier"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["change_class", "tier"], name="%(app_label)s_%(class)s_one_per_class"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        tier = self.get_tier_display() if self.tier else "every agent"
+        return f"{self.get_change_class_display()}, {tier}"
 
 
 class Suspension(models.Model):

@@ -6,11 +6,21 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.text import slugify
 
+from agents.comparing import Comparison, base_moved, compare_with_base, comparison_of
 from agents.contract import ParsedDefinition
 from agents.importing import check_size, slug_of, storable, write_version
-from agents.models import Agent, AgentVersion, Environment, Family, Release, Suspension
+from agents.models import (
+    Agent,
+    AgentVersion,
+    Environment,
+    Family,
+    Release,
+    ReviewBasis,
+    Suspension,
+)
 from agents.parsing import parse_definition
 from agents.permissions import check_may_propose, check_person, no_such_agent
+from agents.review_policy import policy_for
 from agents.standing import (
     active_suspension,
     check_releasable,
@@ -62,6 +72,7 @@ def import_definition(
         raw=raw,
         filename=filename,
         parsed=parsed,
+        comparison=compare_with_base(parsed, agent),
         by=by,
         at=at,
     )
@@ -77,6 +88,8 @@ def import_definition(
             "sha256": version.sha256,
             "repaired": version.repaired,
             "findings": len(version.findings),
+            "change_class": version.change_class,
+            "base": version.base_id,
         },
     )
     return version, True
@@ -177,7 +190,8 @@ def _locked_version(version_id: int) -> AgentVersion:
 def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
     """Ask people for their approval of a draft, under the constitution now in force.
 
-    A review that is open under an older constitution is withdrawn and opened anew.
+    The version is compared with the one approved now: what changes chooses the policy. A review
+    that is open under an older constitution or beside an older version is opened anew.
     """
     check_person(by, "submit versions")
     check(by, Permission.PROPOSE)
@@ -187,6 +201,7 @@ def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
     current = latest_review(version.subject)
     if current and current.status == ReviewStatus.IN_REVIEW:
         withdraw_review(review_id=current.pk, by=actor_of(by), at=at)
+    comparison = comparison_of(version)
     review = open_review(
         kind=AskKind.REVIEW,
         subject=version.subject,
@@ -197,6 +212,22 @@ def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
         excluded=excluded_from(version) | {by.pk},
         by=actor_of(by),
         at=at,
+        policy=policy_for(comparison, tier=version.agent.tier),
+        about=comparison.sentence,
+    )
+    _submitted(version, review, comparison, by, at)
+    return review
+
+
+def _submitted(
+    version: AgentVersion, review: Review, comparison: Comparison, by: User, at: datetime
+) -> None:
+    """What the review compared, beside it and in the history."""
+    ReviewBasis.objects.create(
+        review=review,
+        version=version,
+        base=comparison.base,
+        change_class=comparison.change_class.value,
     )
     append(
         stream=version.agent.subject,
@@ -204,9 +235,14 @@ def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
         by=actor_of(by),
         at=at,
         subject=version.subject,
-        data={"version": version.pk, "sequence": version.sequence, "review": review.pk},
+        data={
+            "version": version.pk,
+            "sequence": version.sequence,
+            "review": review.pk,
+            "change_class": comparison.change_class.value,
+            "base": comparison.base.pk if comparison.base else None,
+        },
     )
-    return review
 
 
 def excluded_from(version: AgentVersion) -> set[int]:
@@ -240,6 +276,11 @@ def vote(
         raise Conflict(
             "The constitution changed since this review was opened. Submit the version again.",
             code="constitution_changed",
+        )
+    if review.status == ReviewStatus.IN_REVIEW and base_moved(version, review):
+        raise Conflict(
+            "Another version was approved since this review was opened. Submit this one again.",
+            code="base_changed",
         )
     return cast_vote(
         review_id=review.pk,

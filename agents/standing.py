@@ -3,6 +3,7 @@
 from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Coalesce, Concat
 
+from agents.comparing import base_moved
 from agents.models import Agent, AgentVersion, Suspension
 from governance.base.errors import Conflict
 from governance.review.models import TONES, Review, ReviewStatus
@@ -56,7 +57,10 @@ def suspensions_of(version: AgentVersion) -> QuerySet[Suspension]:
 
 
 def check_submittable(version: AgentVersion, *, law: str) -> None:
-    """Refuse what is in review, approved under this constitution, or was turned down."""
+    """Refuse what is in review, approved under this constitution, or was turned down.
+
+    What is in review is submitted again where another version was approved meanwhile.
+    """
     review = latest_review(version.subject)
     if review is None or review.status == ReviewStatus.WITHDRAWN:
         return
@@ -64,7 +68,8 @@ def check_submittable(version: AgentVersion, *, law: str) -> None:
         raise Conflict(
             f"{LABELS[review.status]}: import the changed text as a new version.", code="settled"
         )
-    if review.constitution_sha256 == law:
+    in_review = review.status == ReviewStatus.IN_REVIEW
+    if review.constitution_sha256 == law and not (in_review and base_moved(version, review)):
         raise Conflict(
             f"This version is {LABELS[review.status].lower()} already.", code=review.status
         )

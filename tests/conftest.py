@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
 
-from agents.defaults import create_default_environments
-from agents.models import Environment
+from agents.defaults import create_default_environments, create_default_review_rules
+from agents.models import Environment, ReviewRule
 from governance.asking.defaults import create_default_policies
 from governance.asking.models import Policy, Rung
 from governance.base.roles import as_owner
@@ -47,6 +47,7 @@ def empty_as_owner() -> None:
         cursor.execute(EMPTY)
     create_default_policies(Policy, Rung)
     create_default_environments(Environment)
+    create_default_review_rules(ReviewRule, Policy, Rung)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ APPEND_ONLY = {
     "agents_principleclaim",
     "agents_qualitystandard",
     "agents_release",
+    "agents_reviewbasis",
     "agents_rule",
     "agents_trigger",
     "agents_workflowstep",

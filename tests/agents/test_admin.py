@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from agents import services
-from agents.models import AgentVersion, Environment, Release, Suspension
+from agents.models import AgentVersion, Environment, Release, ReviewRule, Suspension
+from governance.asking.models import Policy
 from governance.audit.models import AuditEvent
 from governance.people.models import Role
 from governance.review.models import Review, Vote
@@ -14,7 +15,16 @@ from tests.factories import NOW, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADMIN = "/admin/agents/"
-MODELS = ("agent", "agentversion", "release", "suspension", "permit", "family", "environment")
+MODELS = (
+    "agent",
+    "agentversion",
+    "release",
+    "suspension",
+    "permit",
+    "family",
+    "environment",
+    "reviewrule",
+)
 
 
 def sign_in(client: Any, *roles: str, **fields: Any) -> Any:
@@ -152,3 +162,14 @@ def test_only_those_who_configure_edit_environments(client):
     made = Environment.objects.get(slug="bench")
     assert AuditEvent.objects.filter(kind="environment.created").count() == 1
     assert client.post(f"{ADMIN}environment/{made.pk}/delete/").status_code == 403
+
+
+def test_only_those_who_configure_say_whose_votes_a_class_needs(client):
+    policy = Policy.objects.get(slug="review-privilege")
+    posted = {"change_class": "behaviour", "tier": "high", "policy": policy.pk}
+    sign_in(client, Role.APPROVER)
+    assert client.post(f"{ADMIN}reviewrule/add/", posted).status_code == 403
+    sign_in(client, Role.ADMINISTRATOR)
+    assert client.post(f"{ADMIN}reviewrule/add/", posted).status_code == 302
+    assert ReviewRule.objects.get(change_class="behaviour").policy == policy
+    assert AuditEvent.objects.filter(kind="reviewrule.created").count() == 1

@@ -1,0 +1,119 @@
+"""A version beside the one it would replace: what changes, and how much that matters."""
+
+from dataclasses import dataclass
+
+from agents.changes import ChangeClass, Diff
+from agents.classify import Classification, classify
+from agents.contract import ParsedDefinition
+from agents.diffing.semantic import semantic_diff
+from agents.models import Agent, AgentVersion, ReviewBasis
+from agents.parsing import parse_definition
+from governance.review.models import Review, ReviewStatus
+
+LABELS: dict[str, str] = {
+    ChangeClass.NEW: "New",
+    ChangeClass.COSMETIC: "Cosmetic",
+    ChangeClass.WORDING: "Wording",
+    ChangeClass.BEHAVIOUR: "Behaviour",
+    ChangeClass.PRIVILEGE: "Privilege",
+}
+CHANGE_TONES: dict[str, str] = {
+    ChangeClass.NEW: "info",
+    ChangeClass.COSMETIC: "neutral",
+    ChangeClass.WORDING: "neutral",
+    ChangeClass.BEHAVIOUR: "warn",
+    ChangeClass.PRIVILEGE: "bad",
+}
+_FIRST = Classification(ChangeClass.NEW, ("Nothing came before this version.",))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``approved`` says whether people have approved the base."""
+
+    base: AgentVersion | None
+    approved: bool
+    diff: Diff
+    classification: Classification
+
+    @property
+    def change_class(self) -> ChangeClass:
+        return self.classification.change_class
+
+    @property
+    def label(self) -> str:
+        return LABELS[self.change_class]
+
+    @property
+    def tone(self) -> str:
+        return CHANGE_TONES[self.change_class]
+
+    @property
+    def sentence(self) -> str:
+        """The class and what it is compared with, as a line for mails and pages."""
+        if self.base is None:
+            return "New: nothing came before this version."
+        which = "approved version" if self.approved else "version"
+        first = self.classification.reasons[0]
+        return f"{self.label}, beside {which} {self.base.sequence}: {first}"
+
+
+def compare(parsed: ParsedDefinition, base: AgentVersion | None, *, approved: bool) -> Comparison:
+    """What a definition changes in the base; without one it is new."""
+    if base is None:
+        return Comparison(None, False, Diff(), _FIRST)
+    diff = semantic_diff(read(base), parsed)
+    return Comparison(base, approved, diff, classify(diff))
+
+
+def compare_with_base(parsed: ParsedDefinition, agent: Agent | None) -> Comparison:
+    """What a definition that comes in now would change in its agent."""
+    base, approved = base_of(agent) if agent else (None, False)
+    return compare(parsed, base, approved=approved)
+
+
+def comparison_of(version: AgentVersion, *, base: AgentVersion | None = None) -> Comparison:
+    """What a version changes in another one, or in the one that it would replace."""
+    if base is not None:
+        newest = newest_approved(version.agent, without=version.pk)
+        approved = newest is not None and newest.pk == base.pk
+    else:
+        base, approved = base_of(version.agent, before=version)
+    return compare(read(version), base, approved=approved)
+
+
+def read(version: AgentVersion) -> ParsedDefinition:
+    """The definition read anew: what an older release read of it cannot be compared."""
+    return parse_definition(bytes(version.raw), filename=version.filename)
+
+
+def base_of(
+    agent: Agent, *, before: AgentVersion | None = None
+) -> tuple[AgentVersion | None, bool]:
+    """The newest approved version with True; else the version before, with False."""
+    approved = newest_approved(agent, without=before.pk if before else None)
+    if approved:
+        return approved, True
+    earlier = agent.versions.order_by("-sequence")
+    if before:
+        earlier = earlier.filter(sequence__lt=before.sequence)
+    return earlier.first(), False
+
+
+def newest_approved(agent: Agent, *, without: int | None = None) -> AgentVersion | None:
+    """The version that was approved last, whatever became of that approval since."""
+    subjects = [
+        f"agent_version:{pk}" for pk in agent.versions.values_list("pk", flat=True) if pk != without
+    ]
+    approvals = Review.objects.filter(subject__in=subjects, status=ReviewStatus.APPROVED)
+    subject = approvals.order_by("-closed_at", "-id").values_list("subject", flat=True).first()
+    return agent.versions.get(pk=int(subject.partition(":")[2])) if subject else None
+
+
+def base_moved(version: AgentVersion, review: Review) -> bool:
+    """Whether another version was approved since the review was opened."""
+    basis = ReviewBasis.objects.filter(review=review).first()
+    if basis is None:
+        return False
+    newest = newest_approved(version.agent, without=version.pk)
+    return newest is not None and newest.pk != basis.base_id
