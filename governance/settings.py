@@ -146,7 +146,8 @@ if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database.")
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"].setdefault("OPTIONS", {})
-if PORTAL_ENV != "test" and env.bool("DATABASE_POOL", default=True):
+# Tests switch roles on one connection, so they use none.
+if env.bool("DATABASE_POOL", default=PORTAL_ENV != "test"):
     DATABASES["default"]["OPTIONS"]["pool"] = {
         "min_size": 1,
         "max_size": env.int("DATABASE_POOL_SIZE", default=20),
@@ -215,7 +216,8 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 # Whoever finds an open browser adds no address, passkey or sign-in service to the account.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
-ACCOUNT_SESSION_REMEMBER = None
+# A session lasts half a day (SESSION_COOKIE_AGE), the browser closed or not: nobody is asked.
+ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 # A changed password, passkey or connection is told to its owner, who may not have made it.
@@ -225,6 +227,7 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = PORTAL_URL.split(":", 1)[0]
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {"add_webauthn": "governance.people.forms.AddPasskeyForm"}
 # Browsers allow passkeys on plain http only for localhost.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 # A write on every page view would be the price of "last seen" on the sessions page.

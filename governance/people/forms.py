@@ -1,6 +1,7 @@
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django import forms
 
 from governance.people.models import Runner, Scope
@@ -36,3 +37,14 @@ class KeyForm(forms.Form):
     def lifetime(self) -> timedelta:
         """The days as a span."""
         return timedelta(days=self.cleaned_data["days"])
+
+
+class AddPasskeyForm(AddWebAuthnForm):
+    """A new passkey; without *passwordless* it is a second step after the password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["passwordless"]
+        field.initial = True
+        field.label = "Sign in with it alone, without the password"
+        field.help_text = "It then has to check your finger, face or PIN each time."
