@@ -144,7 +144,9 @@ def _start_server() -> tuple[subprocess.Popen[bytes], int]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "governance.asgi:application", "--host", HOST]
     command += ["--port", str(port), "--log-level", "warning", "--backlog", "4096"]
-    server = subprocess.Popen(command, env={**os.environ, "ALLOWED_HOSTS": HOST})
+    server = subprocess.Popen(
+        command, env={**os.environ, "ALLOWED_HOSTS": HOST, "DATABASE_POOL": "true"}
+    )
     for _ in range(200):
         with suppress(OSError), socket.create_connection((HOST, port), 1):
             return server, port

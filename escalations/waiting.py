@@ -17,6 +17,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
+import structlog
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from escalations.listener import Listener, Waiter
@@ -34,6 +36,7 @@ DEFAULT_WAIT = 25.0
 KEEP_ALIVE = timedelta(seconds=15).total_seconds()
 
 listener = Listener()
+log = structlog.get_logger()
 
 
 def handles(path: str) -> bool:
@@ -63,13 +66,17 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         reading = await read_as(
             call.authorization, call.escalation_id, markdown=call.markdown, at=timezone.now()
         )
+        if call.streaming:
+            await _stream(call, reading, receive, send)
+        else:
+            await _long_poll(call, reading, receive, send)
     except Refused as refused:
         await _refuse(send, refused.status, refused.sentence, refused.code, refused.headers)
-        return
-    if call.streaming:
-        await _stream(call, reading, receive, send)
-    else:
-        await _long_poll(call, reading, receive, send)
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("database_away", error=type(error).__name__)
+        await _refuse(
+            send, 503, "The database is away. Ask again.", "unavailable", {"Retry-After": "1"}
+        )
 
 
 def _call_of(scope: Scope) -> Call:
@@ -155,9 +162,9 @@ async def _stream(call: Call, reading: Reading, receive: Receive, send: Send) ->
     try:
         with listener.waiting_for(call.escalation_id, reading.revision) as waiter:
             await _tell(call, waiter, gone, send)
-    except Refused:
-        # The key was revoked or has expired meanwhile: the stream ends, and so do its rights.
-        pass
+    except (Refused, DatabaseError, InterfaceError) as ended:
+        # A revoked key ends its stream; after a lost database the runner resumes by its last id.
+        log.info("stream_ended", because=type(ended).__name__)
     finally:
         gone.cancel()
     await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -145,6 +145,8 @@ DATABASES = {"default": env.db("DATABASE_URL")}
 if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database.")
 DATABASES["default"]["CONN_MAX_AGE"] = 0
+# A pooled connection that a restarted database has closed is replaced, not handed out.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {})
 # Tests switch roles on one connection, so they use none.
 if env.bool("DATABASE_POOL", default=PORTAL_ENV != "test"):

@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from agents.models import Agent, Family
@@ -254,6 +254,17 @@ def test_a_decision_while_the_listener_was_cut_off_arrives(story, run, monkeypat
         return await wait
 
     assert run(scenario).json["status"] == "decided"
+
+
+def test_a_database_that_is_away_is_a_503_that_says_when_to_ask_again(story, run, monkeypatch):
+    async def away(*args, **kwargs):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(waiting, "revision_of", away)
+    reply = run(lambda _: get(f"{story.case.ref}/wait/", story.key))
+    assert (reply.status, reply.json["code"]) == (503, "unavailable")
+    assert reply.headers["retry-after"] == "1"
+    assert "closed" not in reply.text
 
 
 @pytest.mark.parametrize("key", ["", "gp_00000000_nonsense", "nonsense"])
