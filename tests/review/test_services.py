@@ -118,7 +118,7 @@ def test_a_review_without_an_ask_cannot_be_written():
 
 
 def test_a_missing_default_policy_does_not_stop_a_review():
-    Policy.objects.filter(kind=AskKind.REVIEW).delete()
+    Policy.objects.filter(kind=AskKind.REVIEW, is_default=True).delete()
     assert opened().required_votes == 1
 
 
