@@ -79,9 +79,15 @@ def file_of(case: Escalation) -> CaseFile:
         permit = Permit.objects.filter(source=case.subject).first() if case.has_action else None
         return CaseFile(case, ballots=ballots, permit=permit)
     if case.status == Status.INFO_REQUESTED:
-        questions = case.messages.filter(is_question=True).select_related("author")
-        return CaseFile(case, questions=list(questions))
+        return CaseFile(case, questions=_unanswered(case))
     return CaseFile(case)
+
+
+def _unanswered(case: Escalation) -> list[Message]:
+    """What people asked since the runner last said something."""
+    thread = list(case.messages.select_related("author"))
+    said = [place for place, message in enumerate(thread) if message.runner_id]
+    return [message for message in thread[said[-1] + 1 if said else 0 :] if message.is_question]
 
 
 def agreeing(ballot: Ballot, ballots: Sequence[Ballot]) -> list[Ballot]:

@@ -178,7 +178,6 @@ class RunnerKey(models.Model):
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
-    last_used_at = models.DateTimeField(null=True, blank=True)
 
     objects = RunnerKeyQuerySet.as_manager()
 

@@ -112,6 +112,15 @@ def test_the_answer_brings_the_case_back_to_people():
     assert Presence.objects.get(pk=case.pk).last_seen_at == LATER
 
 
+def test_a_question_that_was_answered_is_not_asked_again():
+    case, user = ask(), approver()
+    asked_back(case, user)
+    answered(case)
+    ask_runner(escalation_id=case.pk, by=user, text="And how many?", at=LATER)
+    asked = answer_of(load_case(case.pk))["questions"]
+    assert [question["text"] for question in asked] == ["And how many?"]
+
+
 def test_the_same_answer_again_returns_the_same():
     case = ask()
     asked_back(case)
