@@ -72,14 +72,19 @@ def compare_with_base(parsed: ParsedDefinition, agent: Agent | None) -> Comparis
     return compare(parsed, base, approved=approved)
 
 
-def comparison_of(version: AgentVersion, *, base: AgentVersion | None = None) -> Comparison:
-    """What a version changes in another one, or in the one that it would replace."""
-    if base is not None:
-        newest = newest_approved(version.agent, without=version.pk)
-        approved = newest is not None and newest.pk == base.pk
-    else:
-        base, approved = base_of(version.agent, before=version)
+def comparison_of(version: AgentVersion) -> Comparison:
+    """What a version changes in the one that it would replace now."""
+    base, approved = base_of(version.agent, before=version)
     return compare(read(version), base, approved=approved)
+
+
+def comparison_with(version: AgentVersion, base: AgentVersion | None) -> Comparison:
+    """What a version changes in another one."""
+    return compare(read(version), base, approved=base is not None and _was_approved(base))
+
+
+def _was_approved(version: AgentVersion) -> bool:
+    return Review.objects.filter(subject=version.subject, status=ReviewStatus.APPROVED).exists()
 
 
 def read(version: AgentVersion) -> ParsedDefinition:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
+from agents.comparing import CHANGE_TONES
 from agents.models import Agent, AgentVersion, Release, Suspension
 from agents.standing import LABELS, STANDING_TONES, standing_of, with_status
 from governance.constitution.services import current_sha256
@@ -34,6 +35,10 @@ class Overview:
     @property
     def tone(self) -> str:
         return STANDING_TONES.get(self.standing, "neutral")
+
+    @property
+    def change_tone(self) -> str:
+        return CHANGE_TONES.get(self.newest.change_class if self.newest else "", "neutral")
 
     @property
     def inherits_all_tools(self) -> bool:

@@ -9,6 +9,8 @@ from django.db.models import Count, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
+from agents.comparing import CHANGE_TONES
+from agents.diff_page import comparison_for, votes_for
 from agents.forms import ImportForm, ReleaseForm, SuspendForm
 from agents.models import Agent, AgentVersion, Family, Release, Suspension, TriggerKind
 from agents.overview import HEAVY, badges_of, for_overview, overviews, released, severities
@@ -134,6 +136,7 @@ def _name_standing(version: Any, law: str) -> None:
     version.standing_label = LABELS[version.standing]
     version.standing_tone = STANDING_TONES[version.standing]
     version.badges = badges_of(severities(version))
+    version.change_tone = CHANGE_TONES.get(version.change_class, "neutral")
 
 
 def peers(version: AgentVersion) -> list[dict[str, Any]]:
@@ -163,9 +166,12 @@ def version(
     _name_standing(found, law_sha256)
     review = latest_review(found.subject)
     unsubmittable = sentence_of(check_submittable, found, law=law_sha256)
+    comparison = comparison_for(found)
     return {
         "agent": found.agent,
         "version": found,
+        "comparison": comparison,
+        "votes": votes_for(comparison, found),
         "contract": found.contract,
         "triggers": _by_kind(found.contract.get("triggers", [])),
         "peers": peers(found),

@@ -14,6 +14,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from agents import pages, services
+from agents.diff_page import diff_page
 from agents.forms import ImportForm, ReleaseForm, SuspendForm
 from agents.permissions import agent_for, why_not
 from agents.standing import with_status
@@ -112,6 +113,15 @@ def _version_page(request: HttpRequest, found: Any, form: VoteForm | None = None
     context = pages.version(found, person(request), at=timezone.now(), form=form)
     status = 400 if form is not None else 200
     return render(request, "agents/version.html", context, status=status)
+
+
+@require_safe
+@for_people
+def diff(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
+    """What a version changes in another one: its meaning, then its text."""
+    found = _version(request, slug, sequence, with_text=True)
+    context = diff_page(found, chosen=request.GET.get("from", ""), view=request.GET.get("view", ""))
+    return render(request, "agents/diff.html", context)
 
 
 @require_safe

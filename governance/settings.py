@@ -355,6 +355,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "ChangeClassEnum": "agents.models.CHANGE_CLASSES",
         "CaseStatusEnum": "escalations.models.Status",
         "CaseVerdictEnum": "escalations.models.Verdict",
         "OutcomeResultEnum": "escalations.models.Result",

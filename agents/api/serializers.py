@@ -4,9 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from agents.models import AgentVersion
+from agents.changes import Change
+from agents.comparing import Comparison
+from agents.models import CHANGE_CLASSES, AgentVersion
 from agents.overview import Overview, severities
 from agents.resolving import Resolved
+from agents.review_policy import policy_for, votes_of
 
 
 class ReleaseSerializer(serializers.Serializer[Any]):
@@ -57,6 +60,7 @@ class VersionSerializer(serializers.Serializer[AgentVersion]):
     tools = serializers.ListField(child=serializers.CharField(), allow_null=True)
     findings = serializers.SerializerMethodField()
     status = serializers.CharField()
+    change_class = serializers.CharField(allow_blank=True)
     author = serializers.CharField(source="author.name", default=None, allow_null=True)
     proposed_by = serializers.CharField(source="proposed_by.slug", default=None, allow_null=True)
     created_at = serializers.DateTimeField()
@@ -76,7 +80,33 @@ class FindingSerializer(serializers.Serializer[Any]):
     replacement = serializers.CharField(allow_null=True)
 
 
+class ChangeSerializer(serializers.Serializer[Change]):
+    kind = serializers.CharField()
+    area = serializers.CharField()
+    key = serializers.CharField()
+    causes = serializers.ChoiceField(choices=CHANGE_CLASSES)
+    grave = serializers.BooleanField(source="is_grave")
+    sentence = serializers.CharField()
+    before = serializers.CharField(allow_blank=True)
+    after = serializers.CharField(allow_blank=True)
+
+
+class ComparisonSerializer(serializers.Serializer[Comparison]):
+    """What a version changes, the grave changes first, and how many votes that needs."""
+
+    base = serializers.IntegerField(source="base.sequence", default=None, allow_null=True)
+    change_class = serializers.ChoiceField(choices=CHANGE_CLASSES)
+    reasons = serializers.ListField(source="classification.reasons", child=serializers.CharField())
+    required_votes = serializers.SerializerMethodField()
+    changes = ChangeSerializer(source="diff.changes", many=True)
+
+    def get_required_votes(self, comparison: Comparison) -> int:
+        tier: str = self.context["tier"]
+        return votes_of(policy_for(comparison, tier=tier))
+
+
 class CheckedSerializer(serializers.Serializer[Any]):
+    change = ComparisonSerializer()
     agent = serializers.CharField()
     sha256 = serializers.CharField()
     encoding = serializers.CharField()

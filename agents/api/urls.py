@@ -7,6 +7,11 @@ urlpatterns = [
     path("agents/check/", views.Check.as_view(), name="api-agents-check"),
     path("agents/<slug:slug>/", views.AgentDetail.as_view(), name="api-agent"),
     path("agents/<slug:slug>/versions/", views.VersionList.as_view(), name="api-agent-versions"),
+    path(
+        "agents/<slug:slug>/versions/<int:sequence>/diff/",
+        views.VersionDiff.as_view(),
+        name="api-agent-version-diff",
+    ),
     re_path(
         r"^agents/(?P<slug>[-\w]+)/resolve/?$", views.Resolve.as_view(), name="api-agent-resolve"
     ),

@@ -22,19 +22,22 @@ from agents.api.parsers import MarkdownParser, definition_of, named_in
 from agents.api.serializers import (
     AgentSerializer,
     CheckedSerializer,
+    ComparisonSerializer,
     DefinitionSerializer,
     ProposedSerializer,
     ResolvedSerializer,
     VersionSerializer,
     resolved_body,
 )
+from agents.comparing import Comparison, compare_with_base
+from agents.diff_page import comparison_for
 from agents.importing import check_size, slug_of
-from agents.models import Agent, AgentVersion
+from agents.models import Agent, AgentVersion, Tier
 from agents.overview import HEAVY, for_overview, overviews
 from agents.parsing import parse_definition
 from agents.permissions import agent_for, agents_for
 from agents.resolving import Standing, document, receipt_of, stand
-from agents.services import import_definition
+from agents.services import import_definition, no_such_version
 from agents.standing import DRAFT, standing_of, with_status
 from governance.base.canonical import sha256_hex
 from governance.base.errors import NotPermitted
@@ -162,14 +165,17 @@ class Check(APIView):
         responses=CheckedSerializer,
     )
     def post(self, request: Request) -> Response:
-        """What the portal would read from a definition; nothing is kept."""
+        """What the portal would read from a definition, what it changes; nothing is kept."""
         raw = definition_of(request)
         check_size(raw)
         filename = named_in(request, "filename", "")
         parsed = parse_definition(raw, filename=filename)
+        slug = slug_of(parsed, filename)
+        agent = agents_for(request.user).filter(slug=slug).first()
         return Response(
             {
-                "agent": slug_of(parsed, filename),
+                "agent": slug,
+                "change": _change(compare_with_base(parsed, agent), agent),
                 "sha256": sha256_hex(raw),
                 "encoding": parsed.encoding,
                 "repaired": parsed.repaired,
@@ -178,6 +184,33 @@ class Check(APIView):
                 "findings": [finding.as_dict() for finding in parsed.findings],
             }
         )
+
+
+def _change(comparison: Comparison, agent: Agent | None) -> Any:
+    tier = agent.tier if agent else Tier.MEDIUM
+    return ComparisonSerializer(comparison, context={"tier": tier}).data
+
+
+class VersionDiff(APIView):
+    """Drafts are compared too, so it takes the right to propose."""
+
+    permission_classes = [person_or_runner_with(Scope.PROPOSE)]
+
+    @extend_schema(
+        operation_id="agents_versions_diff",
+        parameters=[
+            OpenApiParameter("from", int, description="Default: what the review compares.")
+        ],
+        responses=ComparisonSerializer,
+    )
+    def get(self, request: Request, slug: str, sequence: int) -> Response:
+        """What a version changes, by its meaning, and how many votes such a change needs."""
+        agent = agent_for(request.user, slug)
+        version = agent.versions.select_related("agent").filter(sequence=sequence).first()
+        if version is None:
+            raise no_such_version(agent, sequence)
+        comparison = comparison_for(version, request.query_params.get("from", ""))
+        return Response(_change(comparison, agent))
 
 
 class Resolve(APIView):
