@@ -238,7 +238,7 @@ def watched_page(
         yield page
     finally:
         context.close()
-    assert wrong == []
+    assert not wrong, "\n" + "\n".join(wrong)
 
 
 @pytest.fixture

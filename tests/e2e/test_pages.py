@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from agents import services
 from agents.models import AgentVersion
 from escalations import acting, thread
 from governance.asking.links import link_for, token_of
@@ -125,7 +126,9 @@ def looked_at(page, name, address, looks=LOOKS):
 
 
 def violations(page):
-    for found in Axe().run(page, context=JUDGED).response["violations"]:
+    # Its preload would write style sheets into the page, which the page's policy refuses.
+    found_by_axe = Axe().run(page, context=JUDGED, options={"preload": False})
+    for found in found_by_axe.response["violations"]:
         nodes = [node["html"][:160] for node in found["nodes"][:3]]
         yield f"{found['id']} ({found['help']}): {nodes}"
 
@@ -155,6 +158,29 @@ def test_the_pages_of_the_portal(vera, cases, visitor, stack):
         "runners": "/runners/",
         "runner": "/runners/sample-runner/",
         "styleguide": "/styleguide/",
+    }
+    with visitor() as page:
+        entered(page, stack, vera)
+        none(seen(page, pages))
+
+
+def test_the_pages_about_a_change(vera, visitor, stack):
+    version = AgentVersion.objects.get(agent__slug="python-backend")
+    rule = b"- **NEVER** add external dependencies without approval\n"
+    changed = bytes(version.raw).replace(b"type: backend", b"tools: Read, Bash\ntype: backend")
+    assert rule in changed
+    newer, _ = services.import_definition(
+        raw=changed.replace(rule, b""),
+        filename="python-backend.md",
+        family="",
+        by=vera,
+        at=timezone.now(),
+    )
+    services.submit_version(version_id=newer.pk, by=vera, at=timezone.now())
+    pages = {
+        "version-changed": newer.get_absolute_url(),
+        "change": f"{newer.get_absolute_url()}diff/",
+        "change-inline": f"{newer.get_absolute_url()}diff/?view=inline",
     }
     with visitor() as page:
         entered(page, stack, vera)
