@@ -46,6 +46,7 @@ GET  agent-version-raw                    L  403  200  200  200  200  403    L
 POST agent-version-submit                 L  403  302  403  403  403  403    L
 POST agent-version-vote                   L  403  403  302  403  403  403    L
 POST agent-version-release                L  403  302  302  403  403  403    L
+GET  agent-version-diff                   L  403  200  200  200  200  403    L
 GET  constitution                         L  404  200  200  200  200  404    L
 POST constitution-import                  L  404  302  403  403  403  404    L
 GET  constitution-version                 L  404  200  200  200  200  404    L
@@ -78,6 +79,7 @@ POST api-agents-check                   401  403  200  200  200  200  403  200
 GET  api-agent                          401  403  200  200  200  200  403  200
 GET  api-agent-versions                 401  403  200  200  200  200  403  200
 POST api-agent-versions                 401  403  201  403  403  403  403  201
+GET  api-agent-version-diff             401  403  200  200  200  200  403  200
 GET  api-agent-resolve                  401  403  200  200  200  200  403  200
 GET  api-cases                          401  403  200  200  200  200  403  200
 POST api-cases                          401  403  403  403  403  403  403  201
@@ -152,7 +154,14 @@ GET  admin:jsi18n                           L    L  200  200  200  200  200    L
 GET  admin:view_on_site                     L    L  404  404  404  404  404    L
 """
 # Models in the admin whose rows are configured there; everything else is read there.
-CONFIGURED = {"people.Team", "people.User", "asking.Policy", "agents.Family", "agents.Environment"}
+CONFIGURED = {
+    "people.Team",
+    "people.User",
+    "asking.Policy",
+    "agents.Family",
+    "agents.Environment",
+    "agents.ReviewRule",
+}
 LISTED = "L L 200 200 200 200 403 L"
 CLOSED = "L L 403 403 403 403 403 L"
 CONFIGURING = "L L 403 403 403 200 403 L"
@@ -168,12 +177,14 @@ ARGUMENTS = {
     "agent-lift": {"slug": "halted", "suspension_id": "{suspension}"},
     "agent-suspend": {"slug": "worker"},
     "agent-version": {"slug": "worker", "sequence": 1},
+    "agent-version-diff": {"slug": "worker", "sequence": 1},
     "agent-version-raw": {"slug": "worker", "sequence": 1},
     "agent-version-release": {"slug": "approved", "sequence": 1},
     "agent-version-submit": {"slug": "halted", "sequence": 1},
     "agent-version-vote": {"slug": "reviewed", "sequence": 1},
     "api-agent": {"slug": "worker"},
     "api-agent-resolve": {"slug": "worker"},
+    "api-agent-version-diff": {"slug": "worker", "sequence": 1},
     "api-agent-versions": {"slug": "worker"},
     "api-constitution-version": {"sequence": "{law}"},
     "api-constitution-votes": {"sequence": "{plain_law}"},
