@@ -18,29 +18,14 @@ from escalations.pages import case_for_page
 from escalations.permissions import check_may_decide, may_decide
 from escalations.rendering import ADMIN, template_version
 from governance.base.errors import Refusal
-from governance.people.admin import ReadOnlyInAdmin
+from governance.people.admin import ReadOnlyInAdmin, ReadOnlyInline
 from governance.people.models import User
-from governance.people.permissions import Permission, has
 from governance.people.refusals import record
 from governance.people.services import actor_of
 from governance.people.signed_in import person
 
 METHOD = "admin"
 DIGITS = 18
-
-
-class ReadOnlyInline(admin.TabularInline[Any, Any]):
-    extra = 0
-    can_delete = False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return has(request.user, Permission.VIEW)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class OptionInline(ReadOnlyInline):

@@ -12,8 +12,7 @@ from django.utils import timezone
 from governance.asking.models import Ask, Heartbeat, Notification, Policy, ReviewLink, Rung
 from governance.asking.services import snapshot
 from governance.audit.services import append
-from governance.people.admin import ConfiguredInAdmin, ReadOnlyInAdmin
-from governance.people.permissions import Permission, has
+from governance.people.admin import ConfiguredInAdmin, ConfiguredInline, ReadOnlyInAdmin
 from governance.people.services import actor_of
 
 
@@ -29,25 +28,12 @@ class RungFormSet(BaseInlineFormSet[Rung, Policy, ModelForm[Rung]]):
         return bool(form.cleaned_data.get("DELETE"))
 
 
-class RungInline(admin.TabularInline[Rung, Policy]):
+class RungInline(ConfiguredInline):
     model = Rung
     formset = RungFormSet
-    extra = 0
     verbose_name = "step"
     verbose_name_plural = "steps of the ladder"
     autocomplete_fields = ("person",)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return has(request.user, Permission.VIEW)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return has(request.user, Permission.CONFIGURE)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return has(request.user, Permission.CONFIGURE)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return has(request.user, Permission.CONFIGURE)
 
 
 @admin.register(Policy)

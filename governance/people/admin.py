@@ -92,10 +92,10 @@ class ReadOnlyInAdmin(ConfiguredInAdmin):
         return False
 
 
-class MembershipInline(admin.TabularInline[Membership, Team]):
-    model = Membership
+class ConfiguredInline(admin.TabularInline[Any, Any]):
+    """Rows of a configured object, with the same permissions; these rows may be taken out."""
+
     extra = 0
-    autocomplete_fields = ("user",)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return has(request.user, Permission.VIEW)
@@ -108,6 +108,26 @@ class MembershipInline(admin.TabularInline[Membership, Team]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return has(request.user, Permission.CONFIGURE)
+
+
+class ReadOnlyInline(ConfiguredInline):
+    """Rows of a governed object: read here, changed nowhere."""
+
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class MembershipInline(ConfiguredInline):
+    model = Membership
+    autocomplete_fields = ("user",)
 
 
 @admin.register(Team)

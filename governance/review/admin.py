@@ -11,29 +11,17 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from governance.base.errors import Refusal
-from governance.people.admin import ReadOnlyInAdmin
-from governance.people.permissions import Permission, has
+from governance.people.admin import ReadOnlyInAdmin, ReadOnlyInline
 from governance.people.refusals import record
 from governance.people.services import actor_of
 from governance.people.signed_in import person
 from governance.review.models import Review, Verdict, Vote
 
 
-class VoteInline(admin.TabularInline[Vote, Review]):
+class VoteInline(ReadOnlyInline):
     model = Vote
-    extra = 0
     fields = ("voter", "verdict", "comment", "method", "at")
     readonly_fields = fields
-    can_delete = False
-
-    def has_view_permission(self, request: HttpRequest, obj: Review | None = None) -> bool:
-        return has(request.user, Permission.VIEW)
-
-    def has_add_permission(self, request: HttpRequest, obj: Review | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Review | None = None) -> bool:
-        return False
 
 
 @admin.register(Review)
