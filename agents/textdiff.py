@@ -8,7 +8,10 @@ from difflib import SequenceMatcher
 CONTEXT = 3
 # Comparing long stretches costs their product; beyond this they are shown as replaced whole.
 _MOST_LINES = 3_000
-_MOST_WORDS = 400
+# Words are compared one by one in short lines, of a change that is not too large; else what the
+# two lines begin and end with alike is left unmarked.
+_MOST_WORDS = 80
+_MOST_CLOSE = 400
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 Opcode = tuple[str, int, int, int, int]
 
@@ -63,19 +66,23 @@ def side_by_side(old: str, new: str) -> list[Row]:
     """The same in two columns, lines that replace each other on one row."""
     before, after = old.split("\n"), new.split("\n")
     found: list[Row] = []
-    for hunk in _hunks(before, after):
+    hunks = list(_hunks(before, after))
+    changed = sum(i2 - i1 for hunk in hunks for tag, i1, i2, _, _ in hunk if tag != "equal")
+    for hunk in hunks:
         found.append(Row("hunk", left=(Piece(_where(hunk)),)))
         for opcode in hunk:
-            found += _rows(before, after, opcode)
+            found += _rows(before, after, opcode, closely=changed <= _MOST_CLOSE)
     return found
 
 
-def _rows(before: Sequence[str], after: Sequence[str], opcode: Opcode) -> Iterator[Row]:
+def _rows(
+    before: Sequence[str], after: Sequence[str], opcode: Opcode, *, closely: bool
+) -> Iterator[Row]:
     tag, i1, i2, j1, j2 = opcode
     for k in range(max(i2 - i1, j2 - j1)):
         left = before[i1 + k] if i1 + k < i2 else None
         right = after[j1 + k] if j1 + k < j2 else None
-        was, now = _pieces(left, right)
+        was, now = _pieces(left, right, closely=closely)
         yield Row(
             "same" if tag == "equal" else "changed",
             i1 + k + 1 if left is not None else None,
@@ -86,7 +93,7 @@ def _rows(before: Sequence[str], after: Sequence[str], opcode: Opcode) -> Iterat
 
 
 def _pieces(
-    left: str | None, right: str | None
+    left: str | None, right: str | None, *, closely: bool
 ) -> tuple[tuple[Piece, ...] | None, tuple[Piece, ...] | None]:
     if left is None or right is None or left == right:
         return (
@@ -94,12 +101,33 @@ def _pieces(
             None if right is None else (Piece(right),),
         )
     before, after = _WORDS.findall(left), _WORDS.findall(right)
-    if max(len(before), len(after)) > _MOST_WORDS:
-        return (Piece(left, True),), (Piece(right, True),)
-    opcodes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    if closely and max(len(before), len(after)) <= _MOST_WORDS:
+        opcodes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    else:
+        opcodes = _ends(before, after)
     was = tuple(Piece("".join(before[a:b]), tag != "equal") for tag, a, b, _, _ in opcodes if a < b)
     now = tuple(Piece("".join(after[a:b]), tag != "equal") for tag, _, _, a, b in opcodes if a < b)
     return was, now
+
+
+def _ends(before: Sequence[str], after: Sequence[str]) -> list[Opcode]:
+    """What two lists begin and end with alike, and one replacement between."""
+    start, end = _alike(before, after)
+    i2, j2 = len(before) - end, len(after) - end
+    return [
+        ("equal", 0, start, 0, start),
+        ("replace", start, i2, start, j2),
+        ("equal", i2, len(before), j2, len(after)),
+    ]
+
+
+def _alike(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
+    """How many items two lists have in common at their start, and then at their end."""
+    shorter = min(len(before), len(after))
+    start = next((n for n in range(shorter) if before[n] != after[n]), shorter)
+    rest = shorter - start
+    end = next((n for n in range(rest) if before[-1 - n] != after[-1 - n]), rest)
+    return start, end
 
 
 def _hunks(before: Sequence[str], after: Sequence[str]) -> Iterator[list[Opcode]]:
@@ -124,13 +152,7 @@ def _hunks(before: Sequence[str], after: Sequence[str]) -> Iterator[list[Opcode]
 
 
 def _opcodes(before: Sequence[str], after: Sequence[str]) -> list[Opcode]:
-    start = 0
-    shorter = min(len(before), len(after))
-    while start < shorter and before[start] == after[start]:
-        start += 1
-    end = 0
-    while end < shorter - start and before[-1 - end] == after[-1 - end]:
-        end += 1
+    start, end = _alike(before, after)
     old, new = before[start : len(before) - end], after[start : len(after) - end]
     found: list[Opcode] = [("equal", 0, start, 0, start)] if start else []
     found += _middle(old, new, start)

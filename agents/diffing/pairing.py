@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 _TOKENS = re.compile(r"`[^`\n]+`|\w+|!=|[<>=≤≥≠%$€£]+")
 _SIMPLE_CODE = re.compile(r"`([\w \-/.]+)`")
-# Comparing every pair costs lost times added; beyond this, items only meet by their keys.
+# Comparing every pair costs lost times added, and the words of each; beyond this, items only
+# meet by their keys.
 MOST_PAIRS = 40_000
+_MOST_WORDS = 2_000_000
 LIKE = 0.6
 
 
@@ -63,6 +65,9 @@ def _alike(
         return []
     befores = [bag(text(item), ignored) for item in lost]
     afters = [bag(text(item), ignored) for item in added]
+    words = len(lost) * sum(map(len, afters)) + len(added) * sum(map(len, befores))
+    if words > _MOST_WORDS:
+        return []
     scored = sorted(
         (-score, i, j)
         for i, before in enumerate(befores)

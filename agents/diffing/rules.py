@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agents.changes import Change, Kind
 from agents.contract import Modality, ParsedDefinition, Rule
 from agents.diffing.bars import loosened
-from agents.diffing.pairing import MOST_PAIRS, bag, likeness, pair, tokens
+from agents.diffing.pairing import bag, likeness, pair, tokens
 from agents.items import measure
 from agents.rules import plain
 from governance.base.keys import words
@@ -31,6 +31,8 @@ _ASKING = frozenset(
     )
 )
 _STILL_SAID = 0.7
+# Looking for every lost rule in the whole text costs their product, here in characters.
+_MOST_SEARCHED = 4_000_000
 _AS_WRITTEN = re.compile(r"\b(?:NEVER|ALWAYS|MUST|DO NOT|DON'T|SHALL)\b")
 
 
@@ -92,7 +94,7 @@ class _Places:
             for number, line in enumerate(new.text.split("\n"), 1)
             if line.strip() and number not in binding
         ]
-        searched = lines if times * len(lines) <= MOST_PAIRS else []
+        searched = lines if times * len(new.text) <= _MOST_SEARCHED else []
         return cls(old.text.split("\n"), [(bag(line, _MODAL), line) for line in searched])
 
 

@@ -271,6 +271,13 @@ def test_thousands_of_changed_lines_are_told_without_comparing_each_with_each():
     assert kinds(found).count(Kind.RULE_LOST) == 4000
 
 
+def test_long_rules_are_told_without_looking_for_each_in_the_whole_text():
+    words = " ".join(f"word{n}" for n in range(500))
+    old = parsed(body="\n" + "\n".join(f"- NEVER {n} {words}" for n in range(150)) + "\n")
+    new = parsed(body="\n" + "\n".join(f"- should {n} {words}" for n in range(150)) + "\n")
+    assert kinds(semantic_diff(old, new)).count(Kind.RULE_LOST) == 150
+
+
 # --- the agent everybody starts from ---------------------------------------------------------
 
 DEPENDENCY_RULE = "- **NEVER** add external dependencies without approval\n"

@@ -55,3 +55,22 @@ def test_long_stretches_are_shown_as_replaced_whole():
     old, new = ("\n".join(f"{word} {n % 7}" for n in range(4000)) for word in ("before", "after"))
     lines = inline(old, new)
     assert len(lines) == 8001
+
+
+def test_in_a_large_change_only_what_the_lines_begin_and_end_with_is_left_unmarked():
+    old, new = (
+        "\n".join(f"one {word} two {word} three {n}" for n in range(500)) for word in ("a", "b")
+    )
+    row = side_by_side(old, new)[1]
+    assert row.left is not None
+    assert [(piece.text, piece.changed) for piece in row.left] == [
+        ("one ", False),
+        ("a two a", True),
+        (" three 0", False),
+    ]
+
+
+def test_very_long_lines_are_compared_at_once():
+    old, new = ("\n".join([words * 55] * 2900) for words in ("a b ", "b a c "))
+    rows = side_by_side(old, new)
+    assert sum(row.kind == "changed" for row in rows) == 2900
