@@ -1,6 +1,7 @@
 """Everything on a laptop; in production the waiting half, beside WSGI processes."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,6 +10,8 @@ from typing import Any
 
 from django.core.asgi import get_asgi_application
 from django.utils.module_loading import import_string
+
+from governance.base.redaction import HideTokens
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 
@@ -20,6 +23,8 @@ django = get_asgi_application()
 wait = import_string("escalations.waiting.application")
 handles = import_string("escalations.waiting.handles")
 listener = import_string("escalations.waiting.listener")
+# The handler of the access log is the server's own, where there is one: LOGGING does not reach it.
+logging.getLogger("uvicorn.access").addFilter(HideTokens())
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

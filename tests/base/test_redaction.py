@@ -22,6 +22,13 @@ def test_the_token_of_a_mailed_link_is_not_logged(args, written):
     assert record.getMessage() == written
 
 
+def test_the_arguments_of_an_access_log_stay_apart():
+    args = ("127.0.0.1:9", "GET", f"/r/{TOKEN}", "1.1", 302)
+    record = logging.LogRecord("uvicorn.access", logging.INFO, "", 0, "%s %s %s %s %d", args, None)
+    assert HideTokens().filter(record)
+    assert record.args == ("127.0.0.1:9", "GET", "/r/…", "1.1", 302)
+
+
 def test_every_handler_hides_tokens():
     handlers = settings.LOGGING["handlers"].values()
     assert all("tokens" in handler["filters"] for handler in handlers)

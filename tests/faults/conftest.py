@@ -159,6 +159,18 @@ def parts(transactional_db: None, slow_mailbox: SlowMailbox, tmp_path: Path) -> 
         whole.stop()
 
 
+@pytest.fixture(scope="package")
+def web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    """A web process for many tests; nothing sweeps or sends beside it."""
+    whole = parts_for(tmp_path_factory.mktemp("web"), mail_port=9)
+    whole.start("web")
+    try:
+        whole.wait_for_web()
+        yield whole
+    finally:
+        whole.stop()
+
+
 @dataclass(frozen=True)
 class KeyedRunner:
     runner: Runner
