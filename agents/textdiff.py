@@ -101,6 +101,7 @@ def _pieces(
             None if right is None else (Piece(right),),
         )
     before, after = _WORDS.findall(left), _WORDS.findall(right)
+    opcodes: Sequence[Opcode]
     if closely and max(len(before), len(after)) <= _MOST_WORDS:
         opcodes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-_TOKENS = re.compile(r"`[^`\n]+`|\w+|!=|[<>=≤≥≠%$€£]+")
+_TOKENS = re.compile(r"`[^`\n]+`|\w+|!=|~~|[<>=≤≥≠%$€£]+")
 _SIMPLE_CODE = re.compile(r"`([\w \-/.]+)`")
 # Comparing every pair costs lost times added, and the words of each; beyond this, items only
 # meet by their keys.

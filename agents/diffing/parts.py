@@ -6,9 +6,16 @@ from itertools import chain
 from typing import Any
 
 from agents.changes import Change, Kind
-from agents.contract import ParsedDefinition, QualityStandard, WorkflowStep
+from agents.contract import (
+    ParsedDefinition,
+    QualityStandard,
+    Trigger,
+    TriggerKind,
+    WorkflowStep,
+)
 from agents.diffing.bars import loosened, tightened
 from agents.diffing.pairing import pair, tokens
+from agents.diffing.withdrawn import standing_text
 
 _PLAINLY_OPTIONAL = frozenset({"", "optional", "false", "no", "none"})
 
@@ -85,7 +92,7 @@ def part_changes(old: ParsedDefinition, new: ParsedDefinition) -> Iterator[Chang
         _compliance(old, new),
         _of(_STEPS, old.escalation_steps, new.escalation_steps),
         _of(_PAYLOAD, old.payload_fields, new.payload_fields),
-        _of(_TRIGGERS, old.triggers, new.triggers),
+        _of(_TRIGGERS, _not_moved_up(old, new), new.triggers),
         _of(_PRINCIPLES, old.principles, new.principles),
         _of(_EDGES, old.coordination, new.coordination),
         _standards(old.quality, new.quality),
@@ -123,6 +130,19 @@ def _of(sort: _Sort, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]
     for item in added:
         after = sort.text(item)
         yield Change(sort.added, item.key, f"New {sort.noun}: “{after}”.", after=after)
+
+
+def _not_moved_up(old: ParsedDefinition, new: ParsedDefinition) -> list[Trigger]:
+    """The triggers, without a closing sentence that still stands, but ends the text no more."""
+    text = " ".join(standing_text(new.text).split())
+    kept = {trigger.key for trigger in new.triggers}
+    return [
+        trigger
+        for trigger in old.triggers
+        if trigger.kind is not TriggerKind.CLOSING
+        or trigger.key in kept
+        or trigger.text not in text
+    ]
 
 
 def _escalation(old: ParsedDefinition, new: ParsedDefinition) -> Iterator[Change]:

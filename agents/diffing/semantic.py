@@ -9,6 +9,7 @@ from agents.diffing.pairing import tokens
 from agents.diffing.parts import part_changes
 from agents.diffing.rules import rule_changes
 from agents.diffing.text import text_changes
+from agents.diffing.withdrawn import without_withdrawn
 from governance.base.frontmatter import split_frontmatter
 
 _ORDER = {area: at for at, area in enumerate(Area)}
@@ -17,6 +18,7 @@ _ORDER = {area: at for at, area in enumerate(Area)}
 def semantic_diff(old: ParsedDefinition, new: ParsedDefinition) -> Diff:
     """Every change with its sentence: the grave ones first, then in the order of the areas."""
     before, after = split_frontmatter(old.text), split_frontmatter(new.text)
+    old, new = without_withdrawn(old), without_withdrawn(new)
     of_text = (*rule_changes(old, new), *part_changes(old, new))
     changes = (
         *capability_changes(old, new, before=before, after=after),

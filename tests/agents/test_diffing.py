@@ -158,6 +158,10 @@ RULE = "- NEVER add external dependencies without approval"
         ("- ALWAYS add external dependencies without approval", Kind.RULE_WEAKENED),
         ("- NEVER add external dependencies without documentation", Kind.RULE_WEAKENED),
         (f"{RULE} unless they are small", Kind.RULE_WEAKENED),
+        ("- ~~NEVER add external dependencies without approval~~", Kind.RULE_WEAKENED),
+        (f"\n<!--\n{RULE}\n-->\n", Kind.RULE_WEAKENED),
+        (f"\n```\n{RULE}\n```\n", Kind.RULE_WEAKENED),
+        ("- NEVE\u200bR add external dependencies without approval", Kind.RULE_WEAKENED),
         ("- NEVER add external dependencies", Kind.RULE_REWORDED),
         ("- MUST NOT add external dependencies without approval", Kind.RULE_REWORDED),
         ("- NEVER add external dependencies or services without approval", Kind.RULE_REWORDED),
@@ -209,6 +213,14 @@ def test_advice_in_small_letters_may_go_and_a_prohibition_may_not():
 def test_a_part_that_changes_is_told_with_its_class(before, after, kind, caused):
     found = replaced(before, after)
     assert the(found, kind).causes == caused
+
+
+def test_a_closing_sentence_that_ends_the_text_no_more_is_not_lost():
+    closing = "\nWhen in doubt, always escalate to a human.\n"
+    old, new = parsed(body=BODY + closing), parsed(body=f"{BODY}{closing}\nThank you.\n")
+    assert kinds(semantic_diff(old, new)) == [Kind.TEXT_ADDED]
+    for gone in ("", f"\n<!-- {closing.strip()} -->\n\nThank you.\n"):
+        assert Kind.TRIGGER_LOST in kinds(semantic_diff(old, parsed(body=BODY + gone)))
 
 
 def test_steps_in_another_order_are_told():
