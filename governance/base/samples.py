@@ -86,6 +86,7 @@ def samples(now: datetime) -> dict[str, Any]:
         "timeline": _timeline(now),
         "findings": _findings(),
         "lines": _diff(),
+        "rows": _rows(),
         "tabs": _links("Versions", "Rules", "Releases", "Findings"),
         "segments": _links("Mine", "My teams’", "All"),
         "facts": [("Name", "python-backend"), ("Environment", "production")],
@@ -151,6 +152,23 @@ def _diff() -> list[dict[str, Any]]:
         {"kind": "same", "old": 61, "new": 61, "text": "- **NEVER** skip input validation"},
         {"kind": "del", "old": 62, "new": None, "text": "- **NEVER** add dependencies"},
         {"kind": "add", "old": None, "new": 62, "text": "- **NEVER** add external dependencies"},
+    ]
+
+
+def _rows() -> list[dict[str, Any]]:
+    same = [{"text": "- **NEVER** skip input validation", "changed": False}]
+    begins = {"text": "- **NEVER** add ", "changed": False}
+    ends = {"text": "dependencies", "changed": False}
+    return [
+        {"kind": "hunk", "left": [{"text": "No fallbacks", "changed": False}]},
+        {"kind": "same", "old": 61, "new": 61, "left": same, "right": same},
+        {
+            "kind": "changed",
+            "old": 62,
+            "new": 62,
+            "left": [begins, ends],
+            "right": [begins, {"text": "external ", "changed": True}, ends],
+        },
     ]
 
 
