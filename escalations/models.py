@@ -289,7 +289,6 @@ class Presence(models.Model):
         Escalation, models.CASCADE, related_name="presence", primary_key=True
     )
     last_seen_at = models.DateTimeField()
-    waiting_since = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.escalation_id} seen {self.last_seen_at}"

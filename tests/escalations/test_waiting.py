@@ -108,9 +108,9 @@ class Reply:
         return json.loads(self.text)
 
 
-async def get(path, key="", query="", headers=(), gone=None):
+async def get(path, key="", query="", headers=(), gone=None, reply=None):
     """Ask the handler; ``gone`` is an event at which the client hangs up."""
-    reply = Reply()
+    reply = reply or Reply()
     scope = {
         "type": "http",
         "method": "GET",
@@ -162,6 +162,11 @@ async def in_thread(act):
 
 async def registered(listener, count=1):
     while sum(len(waiters) for waiters in listener._waiters.values()) < count:
+        await asyncio.sleep(0.01)
+
+
+async def seen(reply, text):
+    while text not in reply.text:
         await asyncio.sleep(0.01)
 
 
@@ -313,18 +318,19 @@ def test_waiting_is_a_sign_of_life(story, run):
 
 def test_a_stream_tells_every_change_and_ends_with_the_decision(story, run):
     async def scenario(listener):
-        stream = asyncio.create_task(get(f"{story.case.ref}/events/", story.key))
-        await registered(listener)
+        reply = Reply()
+        stream = asyncio.create_task(get(f"{story.case.ref}/events/", story.key, reply=reply))
         await listening(listener)
+        await seen(reply, "id: 1")
         await in_thread(story.ask)
+        await seen(reply, "id: 2")
         await in_thread(story.decide)
         return await stream
 
     reply = run(scenario)
     assert reply.headers["content-type"] == "text/event-stream"
     ids = [line for line in reply.text.splitlines() if line.startswith("id: ")]
-    assert ids[0] == "id: 1"
-    assert ids[-1] == "id: 3"
+    assert ids == ["id: 1", "id: 2", "id: 3"]
     assert json.loads(reply.text.rsplit("data: ", 1)[1])["status"] == "decided"
 
 
@@ -387,8 +393,9 @@ def test_many_runners_wait_without_a_thread_or_a_connection_each(story, run):
 
     more, connections, statuses = run(scenario)
     assert statuses == {"decided"}
-    assert more <= 12
-    assert connections <= 12
+    # Eight readers and the few of this test, whatever the number of waiters: here 300.
+    assert more <= 20
+    assert connections <= 20
 
 
 def count_connections():
