@@ -122,7 +122,7 @@ def test_43_another_sites_page_neither_frames_a_case_nor_votes_with_the_readers_
         framed = page.frames[1]
         assert case.title not in framed.content()
         assert not framed.url.startswith(web.url)
-        with page.expect_response("**/decide/") as answer:
+        with page.expect_navigation(), page.expect_response("**/decide/") as answer:
             page.evaluate("document.forms[0].submit()")
         assert answer.value.status in {302, 403}
         page.goto(f"{web.url}{case.get_absolute_url()}")
