@@ -66,6 +66,12 @@ def django_db_setup(
         settings.DATABASES["default"]["NAME"] = name
     yield
     with django_db_blocker.unblock(), as_owner():
+        with connection.cursor() as cursor:
+            # A thread or process of a test may still be letting go of its connection.
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
         connection.creation.destroy_test_db(before, verbosity=0)
 
 
