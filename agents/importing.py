@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -34,6 +34,7 @@ _LARGEST = Decimal(10) ** 12
 _SMALL = 32767
 # Addresses of the API that are no agents.
 _RESERVED = frozenset({"check"})
+PROVENANCE = ("repository", "branch", "commit", "pull_request", "author_name", "author_email")
 _OWN_COLUMNS = ("findings", "frontmatter")
 
 
@@ -79,6 +80,7 @@ def write_version(
     filename: str,
     parsed: ParsedDefinition,
     comparison: Comparison,
+    provenance: Mapping[str, str],
     by: User | Runner,
     at: datetime,
 ) -> AgentVersion:
@@ -104,12 +106,26 @@ def write_version(
         findings=whole["findings"],
         change_class=comparison.change_class.value,
         base=comparison.base,
+        provenance=known_provenance(provenance),
+        co_authors=_co_authors(provenance),
         author=by if isinstance(by, User) else None,
         proposed_by=by if isinstance(by, Runner) else None,
         created_at=at,
     )
     _write_parts(version, parsed)
     return version
+
+
+def known_provenance(said: Mapping[str, str]) -> dict[str, str]:
+    """What may be said of where a text came from, as far as it was said."""
+    known = {key: storable(str(said[key])).strip()[:300] for key in PROVENANCE if said.get(key)}
+    return {key: value for key, value in known.items() if value}
+
+
+def _co_authors(provenance: Mapping[str, str]) -> list[int]:
+    """People of the portal whom the text's history names as author."""
+    address = str(provenance.get("author_email", "")).strip().lower()
+    return sorted(User.objects.filter(email=address).values_list("pk", flat=True))
 
 
 def _write_parts(version: AgentVersion, parsed: ParsedDefinition) -> None:

@@ -185,7 +185,7 @@ def version(
         "why_no_submission": why_not(user, Permission.PROPOSE) or unsubmittable,
         "can_be_submitted": not unsubmittable,
         "why_no_release": why_not(user, Permission.RELEASE)
-        or sentence_of(check_releasable, found, law=law_sha256),
+        or sentence_of(check_releasable, found, environment=None, law=law_sha256, at=at),
         **_release(found, review),
     }
 

@@ -1,5 +1,6 @@
 """Import, submit, vote, release, suspend: everything that changes agents and their versions."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -50,11 +51,13 @@ def import_definition(
     at: datetime,
     owner: User | None = None,
     slug: str = "",
+    provenance: Mapping[str, str] | None = None,
 ) -> tuple[AgentVersion, bool]:
     """Keep a definition as it came, with everything read from it, as the agent's next version.
 
     The same bytes as the newest version change nothing. ``slug`` is the agent the caller means;
     the file must then name the same. Of a new agent the importer (or ``owner``) is the owner.
+    ``provenance`` says where the text came from; whoever it names as author counts as one.
     """
     check_size(raw)
     parsed = parse_definition(raw, filename=filename)
@@ -73,6 +76,7 @@ def import_definition(
         filename=filename,
         parsed=parsed,
         comparison=compare_with_base(parsed, agent),
+        provenance=provenance or {},
         by=by,
         at=at,
     )
@@ -252,7 +256,7 @@ def excluded_from(version: AgentVersion) -> set[int]:
         excluded.add(version.author_id)
     if version.proposed_by:
         excluded.add(version.proposed_by.owner_id)
-    return excluded
+    return excluded | set(version.co_authors)
 
 
 @transaction.atomic
@@ -302,7 +306,7 @@ def release(*, version_id: int, environment: str, by: User, at: datetime) -> Rel
     target = Environment.objects.filter(slug=environment).first()
     if target is None:
         raise NotThere(f"There is no environment {environment[:40]}.", code="unknown_environment")
-    review = check_releasable(version, law=current_sha256())
+    review = check_releasable(version, environment=target, law=current_sha256(), at=at)
     current = Release.objects.filter(agent=version.agent, environment=target).first()
     if current and current.version_id == version.pk and current.review_id == review.pk:
         return current
@@ -379,13 +383,14 @@ def lift(*, suspension_id: int, by: User, at: datetime) -> Suspension:
     found = Suspension.objects.select_related("agent").filter(pk=suspension_id).first()
     if found is None:
         raise NotThere("There is no such suspension.", code="unknown_suspension")
-    _locked_agent(found.agent.slug)
+    if found.agent:
+        _locked_agent(found.agent.slug)
     suspension = Suspension.objects.select_for_update().get(pk=suspension_id)
     if suspension.lifted_at is None:
         suspension.lifted_at, suspension.lifted_by = at, by
         suspension.save(update_fields=["lifted_at", "lifted_by"])
         append(
-            stream=found.agent.subject,
+            stream=found.stream,
             kind="agent.suspension_lifted",
             by=actor_of(by),
             at=at,

@@ -1,10 +1,12 @@
 """Where a version stands: draft, in review, approved, stale, suspended; read, never written."""
 
+from datetime import datetime
+
 from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from agents.comparing import base_moved
-from agents.models import Agent, AgentVersion, Suspension
+from agents.models import Agent, AgentVersion, Environment, Suspension
 from governance.base.errors import Conflict
 from governance.review.models import TONES, Review, ReviewStatus
 from governance.review.services import latest_review
@@ -75,8 +77,13 @@ def check_submittable(version: AgentVersion, *, law: str) -> None:
         )
 
 
-def check_releasable(version: AgentVersion, *, law: str) -> Review:
-    """The approval that allows a release; :class:`Conflict` with the reason where there is none."""
+def check_releasable(
+    version: AgentVersion, *, environment: Environment | None, law: str, at: datetime
+) -> Review:
+    """The approval that allows a release; :class:`Conflict` with the reason where there is none.
+
+    Without an environment only what every environment asks is checked.
+    """
     review = latest_review(version.subject)
     if review is None:
         raise Conflict("This version is a draft: nobody has approved it.", code="draft")

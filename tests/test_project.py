@@ -25,7 +25,12 @@ OURS = [
 # Written once, never changed: whoever asks, the application's role or the owner.
 APPEND_ONLY = {
     "agents_agentversion",
+    "agents_batch",
+    "agents_batchitem",
     "agents_coordination",
+    "agents_importrun",
+    "agents_judgement",
+    "agents_opened",
     "agents_principleclaim",
     "agents_qualitystandard",
     "agents_release",
@@ -35,6 +40,7 @@ APPEND_ONLY = {
     "agents_workflowstep",
     "audit_auditevent",
     "constitution_acknowledgement",
+    "constitution_amendment",
     "constitution_constitutionversion",
     "constitution_principle",
     "constitution_ratification",

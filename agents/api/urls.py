@@ -1,8 +1,15 @@
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
 from agents.api import views
 
 urlpatterns = [
+    path("", include("agents.intake.api.urls")),
+    path("", include("agents.editor.api.urls")),
+    path("", include("agents.ledger.api.urls")),
+    path("", include("agents.family.api.urls")),
+    path("", include("agents.compliance.api.urls")),
+    path("", include("agents.batches.api.urls")),
+    path("", include("agents.releasing.api.urls")),
     path("agents/", views.AgentList.as_view(), name="api-agents"),
     path("agents/check/", views.Check.as_view(), name="api-agents-check"),
     path("agents/<slug:slug>/", views.AgentDetail.as_view(), name="api-agent"),

@@ -29,6 +29,12 @@ class Policy(models.Model):
     kind = models.CharField(max_length=20, choices=AskKind.choices)
     is_default = models.BooleanField(default=False)
     required_votes = models.PositiveSmallIntegerField(default=1)
+    teams = models.ManyToManyField(
+        "people.Team",
+        related_name="policies",
+        blank=True,
+        help_text="Each of these teams gives one of the approvals.",
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -127,6 +133,10 @@ class Ask(models.Model):
     step = models.SmallIntegerField(default=-1)
     repeats = models.PositiveIntegerField(default=0)
     next_action_at = models.DateTimeField(null=True)
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
+    )
+    claimed_at = models.DateTimeField(null=True)
     failures = models.PositiveSmallIntegerField(default=0)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
@@ -146,6 +156,11 @@ class Ask(models.Model):
                 condition=Q(closed_at=None, next_action_at__isnull=False, closed_because="")
                 | Q(closed_at__isnull=False, next_action_at=None) & ~Q(closed_because=""),
                 name="%(app_label)s_%(class)s_open_means_a_next_action",
+            ),
+            models.CheckConstraint(
+                condition=Q(claimed_at=None, claimed_by=None)
+                | Q(claimed_at__isnull=False, claimed_by__isnull=False),
+                name="%(app_label)s_%(class)s_claimed_by_somebody",
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [

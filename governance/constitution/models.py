@@ -117,12 +117,57 @@ class Acknowledgement(models.Model):
         return self.finding_key
 
 
+class AmendmentLevel(models.TextChoices):
+    MAJOR = "major", "MAJOR"
+    MINOR = "minor", "MINOR"
+    PATCH = "patch", "PATCH"
+
+
+class Amendment(models.Model):
+    """What a review of the law compared: the law in force with the version that may replace it.
+
+    ``computed_level`` is what the difference amounts to; ``level`` is what counts, and where it
+    differs ``override_reason`` says why. ``touched`` are the keys of all principles that differ,
+    by every name they have or had; ``touches_all`` is set where a NON-NEGOTIABLE principle
+    differs or nothing was law before.
+    """
+
+    review = models.OneToOneField("review.Review", models.PROTECT, related_name="amendment")
+    version = models.ForeignKey(ConstitutionVersion, models.PROTECT, related_name="amendments")
+    base = models.ForeignKey(ConstitutionVersion, models.PROTECT, related_name="+", null=True)
+    computed_level = models.CharField(max_length=5, choices=AmendmentLevel.choices)
+    level = models.CharField(max_length=5, choices=AmendmentLevel.choices)
+    override_reason = models.TextField(blank=True)
+    touched = ArrayField(models.CharField(max_length=200), default=list)
+    touches_all = models.BooleanField(default=False)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(level=models.F("computed_level"))
+                | ~models.Q(override_reason=""),
+                name="%(app_label)s_%(class)s_override_has_a_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.get_level_display()}"
+
+
 class Ratification(models.Model):
-    """From this moment on the version is the law; the newest row counts. Never changed."""
+    """From this moment on the version is the law; the newest row counts. Never changed.
+
+    ``level``, ``touched`` and ``touches_all`` are the amendment's; approvals that it makes stale
+    live on until ``grace_until``. Ratifications from before there were levels have none of them.
+    """
 
     constitution = models.ForeignKey(Constitution, models.PROTECT, related_name="ratifications")
     version = models.ForeignKey(ConstitutionVersion, models.PROTECT, related_name="ratifications")
     review = models.OneToOneField("review.Review", models.PROTECT, related_name="ratification")
+    level = models.CharField(max_length=5, choices=AmendmentLevel.choices, blank=True)
+    touched = ArrayField(models.CharField(max_length=200), default=list)
+    touches_all = models.BooleanField(default=True)
+    grace_until = models.DateTimeField(null=True)
     at = models.DateTimeField()
 
     class Meta:

@@ -41,7 +41,9 @@ class Review(models.Model):
 
     Bound to the version's sha256, to the constitution version it is judged under and to the
     number of votes the policy asked for when it was opened. A version that is in no review is
-    a draft; an edited text is another version with a review of its own.
+    a draft; an edited text is another version with a review of its own. ``required_teams`` are
+    slugs of teams: each gives one of the approvals. A review that is ``part_of`` another, of a
+    list of versions, has no votes of its own and ends as that one does.
     """
 
     kind = models.CharField(max_length=20, choices=AskKind.choices, default=AskKind.REVIEW)
@@ -52,7 +54,10 @@ class Review(models.Model):
     constitution_sha256 = models.CharField(max_length=64, blank=True)
     policy_name = models.CharField(max_length=80)
     required_votes = models.PositiveSmallIntegerField()
+    required_teams = ArrayField(models.SlugField(max_length=80), default=list, blank=True)
     excluded = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    part_of = models.ForeignKey("self", models.PROTECT, related_name="parts", null=True)
+    due_at = models.DateTimeField(null=True, blank=True)
     status = models.CharField(
         max_length=20, choices=ReviewStatus.choices, default=ReviewStatus.IN_REVIEW
     )
@@ -100,7 +105,7 @@ class Verdict(models.TextChoices):
 
 
 class Vote(models.Model):
-    """One person's vote on one review; never changed."""
+    """One person's vote on one review; never changed. ``teams`` are the voter's at that time."""
 
     review = models.ForeignKey(Review, models.PROTECT, related_name="votes")
     voter = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="votes")
@@ -108,6 +113,7 @@ class Vote(models.Model):
     comment = models.TextField(blank=True)
     version_sha256 = models.CharField(max_length=64)
     constitution_sha256 = models.CharField(max_length=64, blank=True)
+    teams = ArrayField(models.SlugField(max_length=80), default=list, blank=True)
     method = models.CharField(max_length=40)
     at = models.DateTimeField()
 
@@ -121,3 +127,35 @@ class Vote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.voter_id}"
+
+
+class Comment(models.Model):
+    """A remark on what is under review: on a line of the text, on a part of it, or on all.
+
+    ``part`` names a part by kind and key (``rule:never-add-dependencies``). The words never
+    change; ``resolved_at`` says that it was dealt with.
+    """
+
+    review = models.ForeignKey(Review, models.PROTECT, related_name="comments")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="comments")
+    line = models.PositiveIntegerField(null=True, blank=True)
+    part = models.CharField(max_length=180, blank=True)
+    text = models.TextField()
+    at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
+    )
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(resolved_at=None, resolved_by=None)
+                | Q(resolved_at__isnull=False, resolved_by__isnull=False),
+                name="%(app_label)s_%(class)s_resolved_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Comment {self.pk}"

@@ -1,6 +1,5 @@
-"""Agents, their immutable versions, the parsed contract, environments, releases, permits."""
+"""Agents, their immutable versions, and the parsed contract."""
 
-from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -39,6 +38,9 @@ class Agent(models.Model):
     slug = models.SlugField(max_length=120, unique=True)
     name = models.CharField(max_length=200)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="agents")
+    team = models.ForeignKey(
+        "people.Team", models.PROTECT, related_name="agents", null=True, blank=True
+    )
     tier = models.CharField(max_length=10, choices=Tier.choices, default=Tier.MEDIUM)
     created_at = models.DateTimeField()
 
@@ -63,6 +65,9 @@ class AgentVersion(models.Model):
     ``tools`` is null where the file names none: then the agent inherits every tool.
     ``change_class`` says what it changes beside ``base``, as things stood when it came in; a
     review compares anew. Both are empty in versions from before there were classes.
+    ``provenance`` says where the text came from: ``{repository, branch, commit, pull_request,
+    author_name, author_email}``, each a string and each optional. ``co_authors`` are the people
+    besides ``author`` who wrote it; none of them may approve it.
     """
 
     agent = models.ForeignKey(Agent, models.PROTECT, related_name="versions")
@@ -89,6 +94,8 @@ class AgentVersion(models.Model):
     proposed_by = models.ForeignKey(
         "people.Runner", models.PROTECT, related_name="+", null=True, blank=True
     )
+    provenance = models.JSONField(default=dict)
+    co_authors = ArrayField(models.BigIntegerField(), default=list, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -187,139 +194,3 @@ class QualityStandard(Part):
     comparator = models.CharField(max_length=4, blank=True)
     value = models.DecimalField(max_digits=16, decimal_places=4, null=True)
     unit = models.CharField(max_length=20, blank=True)
-
-
-class Environment(models.Model):
-    slug = models.SlugField(max_length=40, unique=True)
-    name = models.CharField(max_length=80)
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["slug"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Release(models.Model):
-    """Points an environment at an approved version; the newest row counts. Never changed."""
-
-    agent = models.ForeignKey(Agent, models.PROTECT, related_name="releases")
-    environment = models.ForeignKey(Environment, models.PROTECT, related_name="releases")
-    version = models.ForeignKey(AgentVersion, models.PROTECT, related_name="releases")
-    review = models.ForeignKey("review.Review", models.PROTECT, related_name="releases")
-    released_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["-id"]
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["agent", "environment", "-id"], name="release_current")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.version} in {self.environment}"
-
-
-class ReviewBasis(models.Model):
-    """What a review compared its version with, and the class that chose its policy."""
-
-    review = models.OneToOneField("review.Review", models.PROTECT, related_name="+")
-    version = models.ForeignKey(AgentVersion, models.PROTECT, related_name="review_bases")
-    base = models.ForeignKey(AgentVersion, models.PROTECT, related_name="+", null=True)
-    change_class = models.CharField(max_length=10, choices=CHANGE_CLASSES)
-
-    class Meta:
-        verbose_name_plural = "review bases"
-
-    def __str__(self) -> str:
-        return f"{self.version}: {self.get_change_class_display()}"
-
-
-class ReviewRule(models.Model):
-    """Which policy judges changes of a class; without a tier, of every agent."""
-
-    change_class = models.CharField(max_length=10, choices=CHANGE_CLASSES)
-    tier = models.CharField(max_length=10, choices=Tier.choices, blank=True)
-    policy = models.ForeignKey(
-        "asking.Policy", models.PROTECT, related_name="+", limit_choices_to={"kind": "review"}
-    )
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["change_class", "tier"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["change_class", "tier"], name="%(app_label)s_%(class)s_one_per_class"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        tier = self.get_tier_display() if self.tier else "every agent"
-        return f"{self.get_change_class_display()}, {tier}"
-
-
-class Suspension(models.Model):
-    """Nothing of the agent (or only one version of it) is served until it is lifted."""
-
-    agent = models.ForeignKey(Agent, models.PROTECT, related_name="suspensions")
-    version = models.ForeignKey(AgentVersion, models.PROTECT, null=True, blank=True)
-    reason = models.TextField()
-    at = models.DateTimeField()
-    suspended_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    lifted_at = models.DateTimeField(null=True)
-    lifted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
-    )
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["-id"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.CheckConstraint(
-                condition=Q(lifted_at=None, lifted_by=None)
-                | Q(lifted_at__isnull=False, lifted_by__isnull=False),
-                name="%(app_label)s_%(class)s_lifted_by_somebody",
-            ),
-        ]
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["agent"], condition=Q(lifted_at=None), name="suspension_active")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.agent} suspended"
-
-    @property
-    def subject(self) -> str:
-        return f"suspension:{self.pk}"
-
-
-class Permit(models.Model):
-    """The single-use right to do exactly the act that the deciders saw.
-
-    ``source`` names the decision (``escalation:ESC-12``); the permit is bound to the digest of
-    the canonical request and to the runner that asked.
-    """
-
-    source = models.CharField(max_length=160, unique=True)
-    agent = models.ForeignKey(Agent, models.PROTECT, related_name="permits")
-    runner = models.ForeignKey("people.Runner", models.PROTECT, related_name="permits")
-    request_sha256 = models.CharField(max_length=64)
-    granted_at = models.DateTimeField()
-    use_before = models.DateTimeField()
-    spent_at = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["-id"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.CheckConstraint(
-                condition=Q(spent_at=None) | Q(spent_at__lt=models.F("use_before")),
-                name="%(app_label)s_%(class)s_spent_in_time",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"permit of {self.source}"
-
-    def state(self, *, at: datetime) -> str:
-        """``spent``, ``expired`` or ``unspent`` at this moment."""
-        if self.spent_at:
-            return "spent"
-        return "expired" if at >= self.use_before else "unspent"

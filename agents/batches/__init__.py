@@ -1,0 +1,1 @@
+"""One review over an explicit list of versions."""

@@ -1,0 +1,1 @@
+"""Versions beside the constitution: the matrix, waivers, staleness and its forecast."""

@@ -1,0 +1,1 @@
+"""Write or change a definition in the browser."""

@@ -1,0 +1,1 @@
+"""A family as a whole: who works with whom, who reaches a human, what is claimed and real."""

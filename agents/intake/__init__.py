@@ -1,0 +1,1 @@
+"""Files that come in together: archives, folders, many at once, and what became of each."""

@@ -1,0 +1,1 @@
+"""What each rule of an agent amounts to, and whether it bites."""

@@ -1,0 +1,83 @@
+"""Agents, versions, reviews, releases, rules, permits: the tables of this app."""
+
+from agents.models.compliance import (
+    Judgement,
+    MatrixVerdict,
+    Waiver,
+)
+from agents.models.definitions import (
+    CHANGE_CLASSES,
+    Agent,
+    AgentVersion,
+    Coordination,
+    Family,
+    Part,
+    PrincipleClaim,
+    QualityStandard,
+    Rule,
+    Tier,
+    Trigger,
+    TriggerKind,
+    WorkflowStep,
+)
+from agents.models.intake import (
+    ImportRun,
+)
+from agents.models.permits import (
+    Permit,
+)
+from agents.models.releases import (
+    Environment,
+    Release,
+    ReleaseKind,
+    Suspension,
+)
+from agents.models.reviews import (
+    Batch,
+    BatchItem,
+    BatchKind,
+    Opened,
+    ReviewBasis,
+    ReviewRule,
+)
+from agents.models.rules import (
+    RuleClass,
+    RuleMode,
+    RuleObservation,
+    RuleStance,
+)
+
+__all__ = [
+    "Agent",
+    "AgentVersion",
+    "Batch",
+    "BatchItem",
+    "BatchKind",
+    "CHANGE_CLASSES",
+    "Coordination",
+    "Environment",
+    "Family",
+    "ImportRun",
+    "Judgement",
+    "MatrixVerdict",
+    "Opened",
+    "Part",
+    "Permit",
+    "PrincipleClaim",
+    "QualityStandard",
+    "Release",
+    "ReleaseKind",
+    "ReviewBasis",
+    "ReviewRule",
+    "Rule",
+    "RuleClass",
+    "RuleMode",
+    "RuleObservation",
+    "RuleStance",
+    "Suspension",
+    "Tier",
+    "Trigger",
+    "TriggerKind",
+    "Waiver",
+    "WorkflowStep",
+]

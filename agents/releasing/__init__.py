@@ -1,0 +1,1 @@
+"""What runs where: release, roll back, suspend, break the glass, and as it was."""
