@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.db.models import QuerySet, Value
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -21,9 +21,9 @@ from agents.models import (
     ReviewRule,
     Suspension,
 )
-from agents.standing import LABELS, standing_of, with_status
+from agents.releasing import services as releasing
+from agents.standing import label_of, with_status
 from governance.base.errors import Refusal
-from governance.constitution.services import current_sha256
 from governance.people.admin import ConfiguredInAdmin, ReadOnlyInAdmin
 from governance.people.refusals import record
 from governance.people.services import actor_of
@@ -72,7 +72,7 @@ class AgentAdmin(ActingInAdmin):
     @admin.action(description="Suspend (with a reason)")
     def suspend(self, request: HttpRequest, rows: QuerySet[Agent]) -> None:
         def act(agent: Agent, **who: Any) -> None:
-            services.suspend(slug=agent.slug, reason=request.POST.get("comment", ""), **who)
+            releasing.suspend(slug=agent.slug, reason=request.POST.get("comment", ""), **who)
 
         self.do(request, rows, "suspended.", act)
 
@@ -96,12 +96,11 @@ class AgentVersionAdmin(VersionInAdmin, ActingInAdmin):
     actions = ("submit", *VersionInAdmin.actions, "release")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        law = Value(current_sha256())
-        return with_status(super().get_queryset(request)).annotate(law=law)
+        return with_status(super().get_queryset(request))
 
     @admin.display(description="state")
     def standing(self, version: Any) -> str:
-        return LABELS[standing_of(version.status, version.judged_under, law=version.law)]
+        return label_of(version, at=timezone.now())
 
     @admin.action(description="Submit for review")
     def submit(self, request: HttpRequest, rows: QuerySet[AgentVersion]) -> None:
@@ -115,7 +114,7 @@ class AgentVersionAdmin(VersionInAdmin, ActingInAdmin):
         environment = request.POST.get("environment", "")
 
         def act(version: AgentVersion, **who: Any) -> None:
-            services.release(version_id=version.pk, environment=environment, **who)
+            releasing.release(version_id=version.pk, environment=environment, **who)
 
         self.do(request, rows, f"released to {environment}.", act)
 
@@ -137,7 +136,7 @@ class SuspensionAdmin(ActingInAdmin):
     @admin.action(description="Lift")
     def lift(self, request: HttpRequest, rows: QuerySet[Suspension]) -> None:
         def act(suspension: Suspension, **who: Any) -> None:
-            services.lift(suspension_id=suspension.pk, **who)
+            releasing.lift(suspension_id=suspension.pk, **who)
 
         self.do(request, rows, "lifted.", act)
 

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 
 from agents.importing import MAX_BYTES
 from agents.models import Environment, Family
-from agents.services import LONGEST_REASON
+from agents.releasing.services import LONGEST_REASON
 
 MOST_FILES = 100
 

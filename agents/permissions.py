@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from agents.models import Agent
+from agents.models import Agent, AgentVersion
 from governance.base.errors import NotPermitted, NotThere, Refusal
 from governance.people.models import Runner, User
 from governance.people.permissions import Permission, check, has
@@ -57,3 +57,13 @@ def why_not(principal: Any, permission: Permission) -> str:
     except Refusal as refusal:
         return refusal.sentence
     return ""
+
+
+def excluded_from(version: AgentVersion) -> set[int]:
+    """The people who wrote the version, or own the machine that did: they cannot approve it."""
+    excluded = set()
+    if version.author_id:
+        excluded.add(version.author_id)
+    if version.proposed_by:
+        excluded.add(version.proposed_by.owner_id)
+    return excluded | set(version.co_authors)

@@ -1,4 +1,4 @@
-"""Import, submit, vote, release, suspend: everything that changes agents and their versions."""
+"""Import, submit, vote: everything that brings agents in and gets their versions approved."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,23 +10,16 @@ from django.utils.text import slugify
 from agents.comparing import Comparison, base_moved, compare_with_base, comparison_of
 from agents.contract import ParsedDefinition
 from agents.importing import check_size, slug_of, storable, write_version
-from agents.models import (
-    Agent,
-    AgentVersion,
-    Environment,
-    Family,
-    Release,
-    ReviewBasis,
-    Suspension,
-)
+from agents.models import Agent, AgentVersion, Family, ReviewBasis
 from agents.parsing import parse_definition
-from agents.permissions import check_may_propose, check_person, no_such_agent
-from agents.review_policy import policy_for
-from agents.standing import (
-    active_suspension,
-    check_releasable,
-    check_submittable,
+from agents.permissions import (
+    check_may_propose,
+    check_person,
+    excluded_from,
+    no_such_agent,
 )
+from agents.review_policy import policy_for
+from agents.standing import check_submittable
 from governance.asking.models import AskKind
 from governance.audit.services import append
 from governance.base.canonical import sha256_hex
@@ -35,10 +28,9 @@ from governance.constitution.services import current_sha256
 from governance.people.models import Runner, User
 from governance.people.permissions import Permission, check
 from governance.people.services import actor_of
+from governance.review.mandatory import require_verdict
 from governance.review.models import Review, ReviewStatus
 from governance.review.services import cast_vote, latest_review, open_review, withdraw_review
-
-LONGEST_REASON = 4000
 
 
 @transaction.atomic
@@ -118,7 +110,7 @@ def _agent(
             code="other_family",
             slug=slug,
         )
-    return _locked_agent(agent.slug)
+    return locked_agent(agent.slug)
 
 
 def _create_agent(
@@ -163,7 +155,7 @@ def _family(name: str) -> Family:
     return family
 
 
-def _locked_agent(slug: str) -> Agent:
+def locked_agent(slug: str) -> Agent:
     agent = Agent.objects.select_for_update().filter(slug=slug).first()
     if agent is None:
         raise no_such_agent(slug)
@@ -183,10 +175,10 @@ def _version(version_id: int) -> AgentVersion:
     return version
 
 
-def _locked_version(version_id: int) -> AgentVersion:
+def locked_version(version_id: int) -> AgentVersion:
     """A version under its agent's lock: versions themselves never change."""
     version = _version(version_id)
-    _locked_agent(version.agent.slug)
+    locked_agent(version.agent.slug)
     return version
 
 
@@ -199,7 +191,11 @@ def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
     """
     check_person(by, "submit versions")
     check(by, Permission.PROPOSE)
-    version = _locked_version(version_id)
+    return ask_for_approval(version=locked_version(version_id), by=by, at=at)
+
+
+def ask_for_approval(*, version: AgentVersion, by: User, at: datetime, about: str = "") -> Review:
+    """Open the review of a version whose agent the caller has locked; ``about`` leads its mail."""
     law = current_sha256()
     check_submittable(version, law=law)
     current = latest_review(version.subject)
@@ -217,8 +213,17 @@ def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
         by=actor_of(by),
         at=at,
         policy=policy_for(comparison, tier=version.agent.tier),
-        about=comparison.sentence,
+        about=" ".join(filter(None, (about, comparison.sentence))),
     )
+    if current and current.mandatory:
+        require_verdict(
+            review_id=review.pk,
+            excluded=current.excluded,
+            about="",
+            tell=[],
+            by=actor_of(by),
+            at=at,
+        )
     _submitted(version, review, comparison, by, at)
     return review
 
@@ -249,16 +254,6 @@ def _submitted(
     )
 
 
-def excluded_from(version: AgentVersion) -> set[int]:
-    """The people who wrote the version, or own the machine that did: they cannot approve it."""
-    excluded = set()
-    if version.author_id:
-        excluded.add(version.author_id)
-    if version.proposed_by:
-        excluded.add(version.proposed_by.owner_id)
-    return excluded | set(version.co_authors)
-
-
 @transaction.atomic
 def vote(
     *,
@@ -272,7 +267,7 @@ def vote(
 ) -> Review:
     """One person's vote on the newest review of a version; enough approvals approve it."""
     check_person(by, "vote on versions")
-    version = _locked_version(version_id)
+    version = locked_version(version_id)
     review = latest_review(version.subject)
     if review is None:
         raise Conflict("This version is a draft: submit it first.", code="draft")
@@ -297,103 +292,5 @@ def vote(
     )
 
 
-@transaction.atomic
-def release(*, version_id: int, environment: str, by: User, at: datetime) -> Release:
-    """Point an environment at an approved version; what is released there already stays."""
-    check_person(by, "release versions")
-    check(by, Permission.RELEASE)
-    version = _locked_version(version_id)
-    target = Environment.objects.filter(slug=environment).first()
-    if target is None:
-        raise NotThere(f"There is no environment {environment[:40]}.", code="unknown_environment")
-    review = check_releasable(version, environment=target, law=current_sha256(), at=at)
-    current = Release.objects.filter(agent=version.agent, environment=target).first()
-    if current and current.version_id == version.pk and current.review_id == review.pk:
-        return current
-    made = Release.objects.create(
-        agent=version.agent,
-        environment=target,
-        version=version,
-        review=review,
-        released_by=by,
-        at=at,
-    )
-    append(
-        stream=version.agent.subject,
-        kind="agent.released",
-        by=actor_of(by),
-        at=at,
-        subject=version.subject,
-        data={
-            "release": made.pk,
-            "environment": environment,
-            "version": version.pk,
-            "sequence": version.sequence,
-            "sha256": version.sha256,
-            "review": review.pk,
-            "constitution_sha256": review.constitution_sha256,
-        },
-    )
-    return made
-
-
-@transaction.atomic
-def suspend(
-    *, slug: str, reason: str, by: User, at: datetime, sequence: int | None = None
-) -> Suspension:
-    """Serve nothing of an agent, or of one version of it, from the next resolve on."""
-    check_person(by, "suspend agents")
-    check(by, Permission.SUSPEND)
-    why = storable(reason).strip()[:LONGEST_REASON]
-    if not why:
-        raise InvalidInput("Say why: runners and people will read the reason.", code="no_reason")
-    agent = _locked_agent(slug)
-    version = _numbered(agent, sequence) if sequence is not None else None
-    if active_suspension(agent, version=version):
-        raise Conflict(f"{version or agent} is suspended already.", code="suspended")
-    suspension = Suspension.objects.create(
-        agent=agent, version=version, reason=why, at=at, suspended_by=by
-    )
-    append(
-        stream=agent.subject,
-        kind="agent.suspended",
-        by=actor_of(by),
-        at=at,
-        data={"suspension": suspension.pk, "sequence": sequence},
-    )
-    return suspension
-
-
-def _numbered(agent: Agent, sequence: int) -> AgentVersion:
-    version = agent.versions.filter(sequence=sequence).defer("raw", "text").first()
-    if version is None:
-        raise no_such_version(agent, sequence)
-    return version
-
-
 def no_such_version(agent: Agent, sequence: int) -> NotThere:
     return NotThere(f"{agent} has no version {sequence}.", code="unknown_version")
-
-
-@transaction.atomic
-def lift(*, suspension_id: int, by: User, at: datetime) -> Suspension:
-    """End a suspension; lifting it again changes nothing."""
-    check_person(by, "lift suspensions")
-    check(by, Permission.SUSPEND)
-    found = Suspension.objects.select_related("agent").filter(pk=suspension_id).first()
-    if found is None:
-        raise NotThere("There is no such suspension.", code="unknown_suspension")
-    if found.agent:
-        _locked_agent(found.agent.slug)
-    suspension = Suspension.objects.select_for_update().get(pk=suspension_id)
-    if suspension.lifted_at is None:
-        suspension.lifted_at, suspension.lifted_by = at, by
-        suspension.save(update_fields=["lifted_at", "lifted_by"])
-        append(
-            stream=found.stream,
-            kind="agent.suspension_lifted",
-            by=actor_of(by),
-            at=at,
-            data={"suspension": suspension.pk},
-        )
-    return suspension

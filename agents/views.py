@@ -17,6 +17,7 @@ from agents import pages, services
 from agents.diff_page import diff_page
 from agents.forms import ImportForm, ReleaseForm, SuspendForm
 from agents.permissions import agent_for, why_not
+from agents.releasing import services as releasing
 from agents.standing import with_status
 from governance.asking.links import method_of
 from governance.base.errors import InvalidInput, Refusal
@@ -172,7 +173,7 @@ def release(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
     if not form.is_valid():
         raise InvalidInput("Choose an environment.")
     environment = form.cleaned_data["environment"]
-    services.release(
+    releasing.release(
         version_id=found.pk, environment=environment.slug, by=person(request), at=timezone.now()
     )
     messages.success(request, f"Version {sequence} is released to {environment.name.lower()}.")
@@ -187,7 +188,7 @@ def suspend(request: HttpRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         context = pages.agent(found, person(request), form)
         return render(request, "agents/agent.html", context, status=400)
-    services.suspend(
+    releasing.suspend(
         slug=slug,
         sequence=form.cleaned_data["version"],
         reason=form.cleaned_data["reason"],
@@ -202,7 +203,7 @@ def suspend(request: HttpRequest, slug: str) -> HttpResponse:
 @for_people
 def lift(request: HttpRequest, slug: str, suspension_id: int) -> HttpResponse:
     found = agent_for(request.user, slug)
-    services.lift(suspension_id=suspension_id, by=person(request), at=timezone.now())
+    releasing.lift(suspension_id=suspension_id, by=person(request), at=timezone.now())
     messages.success(request, "The suspension is lifted.")
     return redirect(found)
 

@@ -15,6 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from agents import services as agents
+from agents.releasing import services as releasing
 from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask
 from governance.people.models import Role
@@ -247,7 +248,7 @@ def built() -> SimpleNamespace:
         agent_acts.bring_in(owner, raw=agent_acts.definition(name), at=now)
         for name in ("halted", "reviewed", "approved")
     )
-    suspension = agents.suspend(slug="halted", reason="Wrong answers.", by=owner, at=now)
+    suspension = releasing.suspend(slug="halted", reason="Wrong answers.", by=owner, at=now)
     agents.submit_version(version_id=reviewed.pk, by=owner, at=now)
     agent_acts.approve(approved, at=now)
     vague, plain_law = law_acts.submitted(law_acts.VAGUE), law_acts.submitted(by=owner)

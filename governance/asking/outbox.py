@@ -57,6 +57,25 @@ def enqueue(
     )
 
 
+def tell(ask: Ask, people: Sequence[User], *, why: str, at: datetime) -> list[Notification]:
+    """One notice more for each person, once for each ``why``, whatever the ladder says."""
+    return Notification.objects.bulk_create(
+        [
+            Notification(
+                ask=ask,
+                recipient=person,
+                reason=Reason.ASKED,
+                step=max(ask.step, 0),
+                dedupe_key=f"{ask.pk}:{why}:{person.pk}",
+                created_at=at,
+                due_at=at,
+            )
+            for person in people
+        ],
+        ignore_conflicts=True,
+    )
+
+
 @transaction.atomic
 def claim(*, at: datetime) -> Notification | None:
     """Take the row that waits longest, or one whose worker died, and lease it."""

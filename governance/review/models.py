@@ -43,7 +43,8 @@ class Review(models.Model):
     number of votes the policy asked for when it was opened. A version that is in no review is
     a draft; an edited text is another version with a review of its own. ``required_teams`` are
     slugs of teams: each gives one of the approvals. A review that is ``part_of`` another, of a
-    list of versions, has no votes of its own and ends as that one does.
+    list of versions, has no votes of its own and ends as that one does. A ``mandatory`` one
+    judges what runs already: it is never taken back.
     """
 
     kind = models.CharField(max_length=20, choices=AskKind.choices, default=AskKind.REVIEW)
@@ -58,6 +59,7 @@ class Review(models.Model):
     excluded = ArrayField(models.BigIntegerField(), default=list, blank=True)
     part_of = models.ForeignKey("self", models.PROTECT, related_name="parts", null=True)
     due_at = models.DateTimeField(null=True, blank=True)
+    mandatory = models.BooleanField(default=False)
     status = models.CharField(
         max_length=20, choices=ReviewStatus.choices, default=ReviewStatus.IN_REVIEW
     )
@@ -89,6 +91,11 @@ class Review(models.Model):
     @property
     def tone(self) -> str:
         return TONES[self.status]
+
+    @property
+    def stream(self) -> str:
+        """The subject of its ask, and the name of its stream in the history."""
+        return f"review:{self.pk}"
 
     def move_to(self, status: str) -> None:
         """Change the status as the table allows, or raise ``InvalidTransition``."""

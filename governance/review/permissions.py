@@ -3,7 +3,7 @@
 from typing import Any
 
 from governance.asking.models import AskKind
-from governance.base.errors import NotPermitted, Refusal
+from governance.base.errors import Conflict, NotPermitted, Refusal
 from governance.people.models import User
 from governance.people.permissions import Permission, check
 from governance.people.services import actor_of
@@ -15,6 +15,8 @@ NEEDED: dict[str, Permission] = {
 }
 PEOPLE_ONLY = "Only people vote on versions; a runner never does."
 FOUR_EYES = "You wrote or submitted this text, so somebody else has to vote on it."
+PART_OF_A_LIST = "This version is reviewed as part of a list. Vote on the whole list."
+MANDATORY = "This review follows a break-glass: it ends with a verdict, not before."
 NOT_YOURS = "Only somebody who wrote or submitted this text may take its review back."
 
 
@@ -28,6 +30,8 @@ def check_can_vote(user: Any, review: Review) -> None:
     check(user, NEEDED[review.kind])
     if user.pk in review.excluded:
         raise NotPermitted(FOUR_EYES, code="four_eyes")
+    if review.part_of_id is not None:
+        raise Conflict(PART_OF_A_LIST, code="part_of_a_list")
 
 
 def refusal_to_vote(user: Any, review: Review, votes: list[Vote]) -> str:
@@ -44,11 +48,12 @@ def refusal_to_vote(user: Any, review: Review, votes: list[Vote]) -> str:
 
 
 def can_withdraw(user: Any, review: Review) -> bool:
-    """Whether this person wrote or submitted what is under review."""
+    """Whether this person wrote or submitted what is under review, as a whole."""
     is_theirs = isinstance(user, User) and (
         user.pk in review.excluded or str(actor_of(user)) == review.opened_by
     )
-    return is_theirs and review.status == ReviewStatus.IN_REVIEW
+    may_end = review.part_of_id is None and not review.mandatory
+    return is_theirs and may_end and review.status == ReviewStatus.IN_REVIEW
 
 
 def check_can_withdraw(user: Any, review: Review) -> None:
@@ -56,3 +61,7 @@ def check_can_withdraw(user: Any, review: Review) -> None:
     check(user, Permission.PROPOSE)
     if user.pk not in review.excluded and str(actor_of(user)) != review.opened_by:
         raise NotPermitted(NOT_YOURS)
+    if review.mandatory:
+        raise Conflict(MANDATORY, code="mandatory")
+    if review.part_of_id is not None:
+        raise Conflict("This is part of a list. Withdraw the whole list.", code="part_of_a_list")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agents.models import AgentVersion, Release
-from agents.services import import_definition, release, submit_version, vote
+from agents.releasing.services import release
+from agents.services import import_definition, submit_version, vote
 from governance.constitution import services as law
 from governance.constitution.models import ConstitutionVersion
 from governance.people.models import Role, User

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from agents import services
+from agents.releasing import services as releasing
 from agents.models import AgentVersion, Environment, Release, ReviewRule, Suspension
 from governance.asking.models import Policy
 from governance.audit.models import AuditEvent
@@ -55,7 +56,7 @@ def submitted(author: Any = None) -> AgentVersion:
 @pytest.mark.parametrize("role", [Role.AUDITOR, Role.OWNER, Role.ADMINISTRATOR])
 def test_every_list_and_row_can_be_read(client, role):
     release = acts.put_into_production()
-    suspension = services.suspend(slug="worker", reason="odd", by=acts.owner(), at=NOW)
+    suspension = releasing.suspend(slug="worker", reason="odd", by=acts.owner(), at=NOW)
     sign_in(client, role)
     for model in MODELS:
         assert client.get(f"{ADMIN}{model}/").status_code == 200

@@ -10,7 +10,7 @@ from django.db.utils import IntegrityError
 
 from agents import permits
 from agents.models import Permit
-from agents.services import suspend
+from agents.releasing.services import suspend
 from governance.audit.models import AuditEvent
 from governance.base.errors import Conflict, NotThere
 from tests.agents import acts

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents import services
+from agents.releasing import services as releasing
 from governance.audit.receipts import jwks
 from governance.base.canonical import sha256_hex
 from governance.people.models import Role, Scope
@@ -126,9 +127,9 @@ def test_another_release_changes_the_tag(fetch):
 def test_a_lifted_suspension_changes_the_tag(fetch):
     acts.put_into_production()
     tag = fetch()["ETag"]
-    suspension = services.suspend(slug="worker", reason="odd", by=acts.owner(), at=NOW)
+    suspension = releasing.suspend(slug="worker", reason="odd", by=acts.owner(), at=NOW)
     refused(fetch(**{"If-None-Match": tag}), 409, "suspended")
-    services.lift(suspension_id=suspension.pk, by=acts.owner(), at=NOW)
+    releasing.lift(suspension_id=suspension.pk, by=acts.owner(), at=NOW)
     answer = fetch(**{"If-None-Match": tag})
     assert answer.status_code == 200
     assert answer["ETag"] != tag
@@ -173,7 +174,7 @@ def test_a_newer_draft_does_not_replace_what_is_released(fetch):
 @pytest.mark.parametrize("sequence", [None, 1])
 def test_nothing_while_the_agent_or_the_version_is_suspended(fetch, sequence):
     acts.put_into_production()
-    services.suspend(
+    releasing.suspend(
         slug="worker", sequence=sequence, reason="It dropped a table.", by=acts.owner(), at=NOW
     )
     answer = fetch()
@@ -184,7 +185,7 @@ def test_nothing_while_the_agent_or_the_version_is_suspended(fetch, sequence):
 def test_a_suspended_older_version_stops_no_newer_one(fetch):
     acts.put_into_production()
     acts.put_into_production(acts.bring_in(raw=acts.definition(more="x")))
-    services.suspend(slug="worker", sequence=1, reason="odd", by=acts.owner(), at=NOW)
+    releasing.suspend(slug="worker", sequence=1, reason="odd", by=acts.owner(), at=NOW)
     assert fetch().json()["version"] == 2
 
 

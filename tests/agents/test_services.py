@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
 from agents import services
+from agents.releasing import services as releasing
 from agents.importing import MAX_BYTES
 from agents.models import Agent, AgentVersion, Family, Release, Rule, Suspension
 from governance.asking.models import Ask
@@ -298,7 +299,7 @@ def test_no_vote_counts_under_a_constitution_that_has_changed_and_submitting_ask
 def test_an_approved_version_is_released_and_the_same_again_is_the_same():
     release = acts.put_into_production()
     assert release.version.agent.releases.count() == 1
-    again = services.release(
+    again = releasing.release(
         version_id=release.version_id, environment="production", by=acts.approver(), at=NOW
     )
     assert again == release
@@ -308,7 +309,7 @@ def test_an_approved_version_is_released_and_the_same_again_is_the_same():
 
 def refused_release(version: AgentVersion, code: str, environment: str = "production") -> None:
     with pytest.raises(Conflict) as refusal:
-        services.release(version_id=version.pk, environment=environment, by=acts.owner(), at=NOW)
+        releasing.release(version_id=version.pk, environment=environment, by=acts.owner(), at=NOW)
     assert refusal.value.code == code
     assert not Release.objects.exists()
 
@@ -338,7 +339,7 @@ def test_an_agent_that_requires_none_is_released_without_one():
     raw = acts.definition().replace(b"constitutional_compliance: required\n", b"")
     version = acts.bring_in(raw=raw)
     acts.approve(version)
-    services.release(version_id=version.pk, environment="staging", by=acts.owner(), at=NOW)
+    releasing.release(version_id=version.pk, environment="staging", by=acts.owner(), at=NOW)
     assert Release.objects.count() == 1
 
 
@@ -349,7 +350,7 @@ def test_a_stale_approval_is_not_released_until_it_is_given_again():
     acts.ratify(acts.LAW.replace(b"1.0.0", b"1.1.0"))
     refused_release(version, "stale")
     acts.approve(version)
-    services.release(version_id=version.pk, environment="production", by=acts.owner(), at=NOW)
+    releasing.release(version_id=version.pk, environment="production", by=acts.owner(), at=NOW)
     assert Release.objects.count() == 1
 
 
@@ -357,14 +358,14 @@ def test_a_suspended_agent_is_not_released():
     acts.ratify()
     version = acts.bring_in()
     acts.approve(version)
-    services.suspend(slug="worker", reason="It deleted a table.", by=acts.owner(), at=NOW)
+    releasing.suspend(slug="worker", reason="It deleted a table.", by=acts.owner(), at=NOW)
     refused_release(version, "suspended")
 
 
 def test_an_unknown_environment_is_refused():
     release = acts.put_into_production()
     with pytest.raises(NotThere):
-        services.release(version_id=release.version_id, environment="moon", by=acts.owner(), at=NOW)
+        releasing.release(version_id=release.version_id, environment="moon", by=acts.owner(), at=NOW)
 
 
 @pytest.mark.parametrize("roles", [[], [Role.AUDITOR], [Role.ADMINISTRATOR]])
@@ -375,16 +376,16 @@ def test_only_owners_and_approvers_release(roles):
     person = UserFactory(roles=roles, is_superuser=True)
     for principal in (person, RunnerFactory()):
         with pytest.raises(NotPermitted):
-            services.release(version_id=version.pk, environment="staging", by=principal, at=NOW)
+            releasing.release(version_id=version.pk, environment="staging", by=principal, at=NOW)
     assert not Release.objects.exists()
 
 
 def test_a_suspension_is_lifted_once_and_recorded():
     acts.bring_in()
-    suspension = services.suspend(slug="worker", reason="odd", by=acts.approver(), at=NOW)
+    suspension = releasing.suspend(slug="worker", reason="odd", by=acts.approver(), at=NOW)
     lifter = acts.owner()
     for _ in range(2):
-        services.lift(suspension_id=suspension.pk, by=lifter, at=NOW)
+        releasing.lift(suspension_id=suspension.pk, by=lifter, at=NOW)
     suspension.refresh_from_db()
     assert suspension.lifted_by == lifter
     assert kinds()[-2:] == ["agent.suspended", "agent.suspension_lifted"]
@@ -392,12 +393,12 @@ def test_a_suspension_is_lifted_once_and_recorded():
 
 def test_a_version_is_suspended_apart_from_its_agent():
     version = acts.bring_in()
-    services.suspend(slug="worker", sequence=1, reason="odd", by=acts.owner(), at=NOW)
-    services.suspend(slug="worker", reason="odd", by=acts.owner(), at=NOW)
+    releasing.suspend(slug="worker", sequence=1, reason="odd", by=acts.owner(), at=NOW)
+    releasing.suspend(slug="worker", reason="odd", by=acts.owner(), at=NOW)
     assert set(Suspension.objects.values_list("version", flat=True)) == {version.pk, None}
     for sequence in (1, None):
         with pytest.raises(Conflict):
-            services.suspend(
+            releasing.suspend(
                 slug="worker", sequence=sequence, reason="odd", by=acts.owner(), at=NOW
             )
 
@@ -414,7 +415,7 @@ def test_a_refused_suspension_leaves_nothing_behind(changes, error):
     acts.bring_in()
     known: dict[str, Any] = {"slug": "worker", "reason": "odd"}
     with pytest.raises(error):
-        services.suspend(**(known | changes), by=acts.owner(), at=NOW)
+        releasing.suspend(**(known | changes), by=acts.owner(), at=NOW)
     assert not Suspension.objects.exists()
 
 
@@ -422,5 +423,5 @@ def test_auditors_and_runners_suspend_nothing():
     acts.bring_in()
     for principal in (UserFactory(roles=[Role.AUDITOR]), RunnerFactory()):
         with pytest.raises(NotPermitted):
-            services.suspend(slug="worker", reason="odd", by=principal, at=NOW)
+            releasing.suspend(slug="worker", reason="odd", by=principal, at=NOW)
     assert not Suspension.objects.exists()

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents import services
+from agents.releasing import services as releasing
 from agents.importing import MAX_BYTES
 from agents.models import AgentVersion, Release, Suspension
 from governance.audit.models import AuditEvent
@@ -251,7 +252,7 @@ def test_a_version_is_offered_only_to_environments_where_it_does_not_run(client)
     sign_in(client, Role.OWNER)
     form = client.get(VERSION).context["release_form"]
     assert [str(one) for one in form.fields["environment"].queryset] == ["Staging"]
-    services.release(version_id=version.pk, environment="staging", by=acts.owner(), at=NOW)
+    releasing.release(version_id=version.pk, environment="staging", by=acts.owner(), at=NOW)
     assert "It is released to every environment." in text_of(client.get(VERSION))
 
 

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import services
+from agents.releasing import services as releasing
 from agents.models import AgentVersion
 from governance.audit.actors import system
 from governance.audit.services import append
@@ -125,7 +126,7 @@ def _release(version: AgentVersion, people: People, voter: User, at: datetime) -
         method=METHOD,
         at=at,
     )
-    services.release(version_id=version.pk, environment="production", by=owner, at=at)
+    releasing.release(version_id=version.pk, environment="production", by=owner, at=at)
 
 
 def _runner(owner: User, at: datetime) -> str:
