@@ -12,6 +12,7 @@ from django.utils.text import slugify
 
 from agents.comparing import Comparison
 from agents.contract import ParsedDefinition
+from agents.keys_following import follow
 from agents.models import (
     Agent,
     AgentVersion,
@@ -85,6 +86,8 @@ def write_version(
     at: datetime,
 ) -> AgentVersion:
     """Write one version with all its parts, in the caller's transaction."""
+    if comparison.base:
+        parsed = follow(parsed, comparison.base.contract)
     whole = storable(parsed.as_dict())
     text = storable(parsed.text)
     version = AgentVersion.objects.create(
