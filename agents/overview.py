@@ -3,14 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from agents.comparing import CHANGE_TONES
 from agents.models import Agent, AgentVersion, Release, Suspension
-from agents.standing import LABELS, STANDING_TONES, standing_of, with_status
-from governance.constitution.services import current_sha256
+from agents.standing import STANDING_TONES, label_of, standing_of, with_status
 
 HEAVY = ("raw", "text", "contract", "frontmatter")
 NONE = "none"
@@ -24,13 +24,10 @@ class Overview:
     agent: Agent
     newest: AgentVersion | None
     standing: str
+    label: str
     findings: dict[str, int]
     releases: list[Release] = field(default_factory=list)
     suspended: bool = False
-
-    @property
-    def label(self) -> str:
-        return LABELS.get(self.standing, "No version")
 
     @property
     def tone(self) -> str:
@@ -58,29 +55,30 @@ class Overview:
 def for_overview(agents: QuerySet[Agent]) -> QuerySet[Agent]:
     """Annotate what :func:`overviews` reads."""
     newest = AgentVersion.objects.filter(agent=OuterRef("pk")).order_by("-sequence")
-    suspended = Suspension.objects.filter(agent=OuterRef("pk"), version=None, lifted_at=None)
+    whole = Q(agent=OuterRef("pk"), version=None) | Q(family=OuterRef("family"))
+    suspended = Suspension.objects.filter(whole, lifted_at=None)
     return agents.select_related("family", "owner").annotate(
         newest_id=Subquery(newest.values("pk")[:1]), is_suspended=Exists(suspended)
     )
 
 
-def overviews(agents: Sequence[Any]) -> list[Overview]:
+def overviews(agents: Sequence[Any], *, at: datetime) -> list[Overview]:
     """The overview of each agent from :func:`for_overview`, in their order."""
     wanted = [agent.newest_id for agent in agents if agent.newest_id]
     listed = with_status(AgentVersion.objects.filter(pk__in=wanted)).defer(*HEAVY)
     versions = {version.pk: version for version in listed}
     releases = released([agent.pk for agent in agents])
-    law = current_sha256()
     return [
-        _overview(agent, versions.get(agent.newest_id), releases[agent.pk], law) for agent in agents
+        _overview(agent, versions.get(agent.newest_id), releases[agent.pk], at) for agent in agents
     ]
 
 
-def _overview(agent: Any, newest: Any, releases: list[Release], law: str) -> Overview:
+def _overview(agent: Any, newest: Any, releases: list[Release], at: datetime) -> Overview:
     return Overview(
         agent=agent,
         newest=newest,
-        standing=standing_of(newest.status, newest.judged_under, law=law) if newest else NONE,
+        standing=standing_of(newest, at=at) if newest else NONE,
+        label=label_of(newest, at=at) if newest else "No version",
         findings=severities(newest) if newest else {},
         releases=releases,
         suspended=agent.is_suspended,

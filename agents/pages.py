@@ -16,10 +16,10 @@ from agents.models import Agent, AgentVersion, Family, Release, Suspension, Trig
 from agents.overview import HEAVY, badges_of, for_overview, overviews, released, severities
 from agents.permissions import why_not
 from agents.standing import (
-    LABELS,
     STANDING_TONES,
     check_releasable,
     check_submittable,
+    label_of,
     standing_of,
     with_status,
 )
@@ -49,7 +49,7 @@ def board(query: Mapping[str, str]) -> dict[str, Any]:
     rows: list[Any] = list(found[: PER_PAGE + 1])
     more = len(rows) > PER_PAGE
     return {
-        "rows": overviews(rows[:PER_PAGE]),
+        "rows": overviews(rows[:PER_PAGE], at=timezone.now()),
         "segments": _segments(family),
         "family_names": ImportForm.families(),
         "first": _board_url(family) if after else "",
@@ -81,14 +81,13 @@ def _board_url(family: str, after: str = "") -> str:
 
 def agent(found: Agent, user: User, form: SuspendForm | None = None) -> dict[str, Any]:
     """An agent with its versions, releases and suspensions, the newest first."""
-    law = current()
     versions: list[Any] = list(
         with_status(found.versions.order_by("-sequence"))
         .select_related("author", "proposed_by")
         .defer(*HEAVY)[:MOST_VERSIONS]
     )
     for version in versions:
-        _name_standing(version, law.sha256 if law else "")
+        _name_standing(version, at=timezone.now())
     newest = versions[0] if versions else None
     return {
         "agent": found,
@@ -130,10 +129,10 @@ def sequences(found: Agent) -> list[int]:
     return list(numbers[:MOST_VERSIONS])
 
 
-def _name_standing(version: Any, law: str) -> None:
+def _name_standing(version: Any, *, at: datetime) -> None:
     """``standing``, its label and tone, and the findings counted, for the templates."""
-    version.standing = standing_of(version.status, version.judged_under, law=law)
-    version.standing_label = LABELS[version.standing]
+    version.standing = standing_of(version, at=at)
+    version.standing_label = label_of(version, at=at)
     version.standing_tone = STANDING_TONES[version.standing]
     version.badges = badges_of(severities(version))
     version.change_tone = CHANGE_TONES.get(version.change_class, "neutral")
@@ -163,7 +162,7 @@ def version(
     """A version: its contract by parts, findings, repairs, text by lines, review, acts."""
     law = current()
     law_sha256 = law.sha256 if law else ""
-    _name_standing(found, law_sha256)
+    _name_standing(found, at=at)
     review = latest_review(found.subject)
     unsubmittable = sentence_of(check_submittable, found, law=law_sha256)
     comparison = comparison_for(found)

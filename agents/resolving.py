@@ -2,32 +2,44 @@
 
 Two queries: one for where the release stands, one for the document. A caller who holds the
 current ETag costs the first only.
+
+The approval that counts is the newest of the released text: affirming it anew under an amended
+constitution needs no new release. A break-glass release has none and ends on its own.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 
-from agents.models import Agent, AgentVersion, Environment, Release, Suspension
+from agents.compliance.staleness import Staleness, ratifications, staleness_fields
+from agents.models import (
+    Agent,
+    AgentVersion,
+    Environment,
+    Release,
+    ReleaseKind,
+    ReviewBasis,
+    Suspension,
+)
 from agents.permissions import agents_for, no_such_agent
 from agents.standing import (
-    LABELS,
-    active_suspension,
     check_approval,
+    label_of,
     requires_law,
+    stale,
     suspended,
     with_status,
 )
 from governance.audit.receipts import sign
 from governance.base.canonical import digest_of, sha256_hex
 from governance.base.errors import Conflict, NotThere, Refusal
-from governance.constitution.models import Ratification
 from governance.people.models import Runner, User
+from governance.review.models import Review, ReviewStatus
 
-LAW = "main"
+REVIEWED = "review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,10 @@ class Standing:
     constitution_sequence: int | None
     constitution_declared: str
     constitution_sha256: str
+    approval: str
+    approved_under: str | None
+    stale_since: datetime | None
+    grace_until: datetime | None
     etag: str
 
 
@@ -59,38 +75,59 @@ class Resolved:
 
 def resolve(*, slug: str, environment: str, principal: User | Runner, at: datetime) -> Resolved:
     """The approved, released, unsuspended definition; fail closed with the reason."""
-    standing = stand(slug=slug, environment=environment, principal=principal)
+    standing = stand(slug=slug, environment=environment, principal=principal, at=at)
     return document(standing, principal=principal, at=at)
 
 
-def stand(*, slug: str, environment: str, principal: User | Runner) -> Standing:
+def stand(*, slug: str, environment: str, principal: User | Runner, at: datetime) -> Standing:
     """Check everything but the document: :class:`NotThere` or :class:`Conflict` with why."""
     if isinstance(principal, Runner) and not principal.may_act_for(slug):
         raise no_such_agent(slug)
-    release = _releases(slug, environment).first()
+    release = standing_releases().filter(agent__slug=slug, environment__slug=environment).first()
     if release is None:
-        raise _why_nothing(slug, environment, principal)
+        raise _why_nothing(slug, environment, principal, at)
+    check_served(release, at=at)
+    return _standing(release, environment)
+
+
+def check_served(release: Any, *, at: datetime) -> None:
+    """Refuse a release of :func:`standing_releases` of which nothing may be served now."""
     if release.suspended_because is not None:
         raise suspended(release.suspended_because)
+    if release.kind == ReleaseKind.BREAK_GLASS:
+        _check_glass(release, at)
+        return
     check_approval(
         release.review,
         sha256=release.version.sha256,
         required=requires_law({"constitutional_compliance": release.compliance or ""}),
         law=release.law_sha256,
     )
-    return _standing(release, environment)
+    if Staleness(release.stale_since, release.grace_until).has_stopped(at=at):
+        raise stale()
 
 
-def _releases(slug: str, environment: str) -> QuerySet[Any]:
-    """The newest release with all that decides about it, in one statement."""
-    law = Ratification.objects.filter(constitution__slug=LAW).order_by("-id")
+def _check_glass(release: Any, at: datetime) -> None:
+    if at >= release.expires_at:
+        raise Conflict(
+            "The emergency release has ended. Have the version reviewed, then release it.",
+            code="glass_expired",
+        )
+
+
+def standing_releases() -> QuerySet[Any]:
+    """Releases, the newest first, each with all that decides about it, in one statement."""
+    law = ratifications().order_by("-id")
     touching = Suspension.objects.filter(
-        Q(version=None) | Q(version=OuterRef("version")), agent=OuterRef("agent")
+        Q(agent=OuterRef("agent")) & (Q(version=None) | Q(version=OuterRef("version")))
+        | Q(family=OuterRef("agent__family"))
     ).order_by("-id")
+    approvals = _approvals().order_by("-id")
     return (
-        Release.objects.filter(agent__slug=slug, environment__slug=environment)
-        .select_related("agent", "version", "review")
+        Release.objects.select_related("agent", "version", "review")
         .only(
+            "kind",
+            "expires_at",
             "agent__slug",
             "version__sequence",
             "version__declared_version",
@@ -98,7 +135,6 @@ def _releases(slug: str, environment: str) -> QuerySet[Any]:
             "version__text_sha256",
             "review__status",
             "review__version_sha256",
-            "review__constitution_sha256",
         )
         .annotate(
             compliance=F("version__contract__constitutional_compliance"),
@@ -108,9 +144,28 @@ def _releases(slug: str, environment: str) -> QuerySet[Any]:
             law_declared=Coalesce(Subquery(law.values("version__declared_version")[:1]), Value("")),
             last_suspension=Subquery(touching.values("id")[:1]),
             suspended_because=Subquery(touching.filter(lifted_at=None).values("reason")[:1]),
+            approval_id=Coalesce(Subquery(approvals.values("id")[:1]), F("review_id")),
+            judged_under=Coalesce(
+                Subquery(approvals.values("constitution_sha256")[:1]),
+                F("review__constitution_sha256"),
+            ),
+            **staleness_fields(judged_under="judged_under", version="version_id"),
         )
         .order_by("-id")
     )
+
+
+def _approvals() -> QuerySet[Review]:
+    """The approvals of a release's text that are good for where it runs."""
+    elsewhere = ReviewBasis.objects.filter(environment__isnull=False).exclude(
+        environment=OuterRef(OuterRef("environment"))
+    )
+    subject = Concat(Value("agent_version:"), Cast(OuterRef("version_id"), CharField()))
+    return Review.objects.filter(
+        subject=subject,
+        status=ReviewStatus.APPROVED,
+        version_sha256=OuterRef("version__sha256"),
+    ).exclude(pk__in=elsewhere.values("review"))
 
 
 def _standing(release: Any, environment: str) -> Standing:
@@ -126,8 +181,28 @@ def _standing(release: Any, environment: str) -> Standing:
         constitution_sequence=release.law_sequence,
         constitution_declared=release.law_declared,
         constitution_sha256=release.law_sha256,
-        etag=digest_of([release.pk, release.last_suspension, release.law_id])[:32],
+        **_approval(release),
+        etag=_etag(release),
     )
+
+
+def _approval(release: Any) -> dict[str, Any]:
+    """What it is served on; nobody approved what broken glass serves, so nothing goes stale."""
+    if release.kind == ReleaseKind.BREAK_GLASS:
+        nothing = ("approved_under", "stale_since", "grace_until")
+        return {"approval": ReleaseKind.BREAK_GLASS.value, **dict.fromkeys(nothing)}
+    return {
+        "approval": REVIEWED,
+        "approved_under": release.judged_under,
+        "stale_since": release.stale_since,
+        "grace_until": release.grace_until,
+    }
+
+
+def _etag(release: Any) -> str:
+    """Over all that changes the answer; that a grace or an emergency ended is a refusal."""
+    decisive = [release.pk, release.approval_id, release.last_suspension, release.law_id]
+    return digest_of(decisive)[:32]
 
 
 def document(standing: Standing, *, principal: User | Runner, at: datetime) -> Resolved:
@@ -153,27 +228,37 @@ def receipt_of(standing: Standing, *, principal: User | Runner, at: datetime) ->
             "text_sha256": standing.text_sha256,
             "environment": standing.environment,
             "constitution_sha256": standing.constitution_sha256,
+            "approval": standing.approval,
+            "approved_under": standing.approved_under,
+            "stale_since": _moment(standing.stale_since),
+            "grace_until": _moment(standing.grace_until),
         },
         typ="resolve",
     )
 
 
-def _why_nothing(slug: str, environment: str, principal: User | Runner) -> Refusal:
+def _moment(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _why_nothing(slug: str, environment: str, principal: User | Runner, at: datetime) -> Refusal:
     agent = agents_for(principal).filter(slug=slug).first()
     if agent is None:
         return no_such_agent(slug)
     if not Environment.objects.filter(slug=environment).exists():
         return NotThere(f"There is no environment {environment[:40]}.", code="unknown_environment")
-    if suspension := active_suspension(agent, version=None):
+    whole = Q(agent=agent, version=None) | Q(family=agent.family_id)
+    if suspension := Suspension.objects.filter(whole, lifted_at=None).first():
         return suspended(suspension.reason)
     return Conflict(
-        f"No version of {agent} is released to {environment}. {_newest(agent)}",
+        f"No version of {agent} is released to {environment}. {_newest(agent, at)}",
         code="not_released",
     )
 
 
-def _newest(agent: Agent) -> str:
+def _newest(agent: Agent, at: datetime) -> str:
     version: Any = with_status(agent.versions.order_by("-sequence")).defer("raw", "text").first()
     if version is None:
         return "It has no version."
-    return f"Its newest version {version.sequence}: {LABELS[version.status].lower()}."
+    label = label_of(version, at=at)
+    return f"Its newest version {version.sequence}: {label[0].lower()}{label[1:]}."

@@ -1,38 +1,66 @@
-"""Where a version stands: draft, in review, approved, stale, suspended; read, never written."""
+"""Where a version stands: draft, in review, approved, stale, suspended; read, never written.
+
+An approval that an amendment touches is in its grace first (served still, released no more),
+then stale.
+"""
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from agents.comparing import base_moved
+from agents.compliance.staleness import Staleness, staleness_fields, staleness_of
 from agents.models import Agent, AgentVersion, Environment, Suspension
 from governance.base.errors import Conflict
 from governance.review.models import TONES, Review, ReviewStatus
 from governance.review.services import latest_review
 
 DRAFT = "draft"
+GRACE = "grace"
 STALE = "stale"
-LABELS: dict[str, str] = {DRAFT: "Draft", STALE: "Approval is stale", **dict(ReviewStatus.choices)}
-STANDING_TONES: dict[str, str] = {DRAFT: "neutral", STALE: "warn", **TONES}
+LABELS: dict[str, str] = {
+    DRAFT: "Draft",
+    GRACE: "Approved, going stale",
+    STALE: "Approval is stale",
+    **dict(ReviewStatus.choices),
+}
+STANDING_TONES: dict[str, str] = {DRAFT: "neutral", GRACE: "warn", STALE: "bad", **TONES}
 COMPLIANCE_KEY = "constitutional_compliance"
 
 
 def with_status(versions: QuerySet[AgentVersion]) -> QuerySet[AgentVersion]:
-    """Annotate ``status`` (of the newest review, or draft) and ``judged_under``."""
+    """Annotate ``status`` (of the newest review, or draft), ``judged_under`` and staleness."""
     subject = Concat(Value("agent_version:"), Cast(OuterRef("pk"), CharField()))
     reviews = Review.objects.filter(subject=subject).order_by("-id")
     return versions.annotate(
         status=Coalesce(Subquery(reviews.values("status")[:1]), Value(DRAFT)),
         judged_under=Subquery(reviews.values("constitution_sha256")[:1]),
+        **staleness_fields(judged_under="judged_under", version="pk"),
     )
 
 
-def standing_of(status: str, judged_under: str | None, *, law: str) -> str:
-    """The status as people read it: an approval under another constitution is stale."""
-    if status == ReviewStatus.APPROVED and judged_under != law:
-        return STALE
-    return status
+def standing_of(version: Any, *, at: datetime) -> str:
+    """The status of a version from :func:`with_status` as people read it at this moment."""
+    staleness = Staleness(version.stale_since, version.grace_until)
+    if version.status != ReviewStatus.APPROVED or not staleness:
+        return str(version.status)
+    return STALE if staleness.has_stopped(at=at) else GRACE
+
+
+def label_of(version: Any, *, at: datetime) -> str:
+    """The words for it, with the day on which the approval stops where one is set."""
+    standing = standing_of(version, at=at)
+    if standing == GRACE:
+        return f"Approved, stale on {day(version.grace_until, at=at)}"
+    return LABELS[standing]
+
+
+def day(that: datetime, *, at: datetime) -> str:
+    """``3 May``, with its year where that is not this one."""
+    year = "" if that.year == at.year else f" {that.year}"
+    return f"{that.day} {that:%B}{year}"
 
 
 def requires_compliance(version: AgentVersion) -> bool:
@@ -52,14 +80,14 @@ def active_suspension(agent: Agent, *, version: AgentVersion | None) -> Suspensi
 
 
 def suspensions_of(version: AgentVersion) -> QuerySet[Suspension]:
-    """What keeps a version from being served: its own suspension or its agent's."""
-    return Suspension.objects.filter(
-        Q(version=None) | Q(version=version), agent=version.agent, lifted_at=None
-    ).order_by(F("version_id").asc(nulls_first=True))
+    """What keeps a version from being served: its own suspension, its agent's or family's."""
+    own = Q(agent=version.agent) & (Q(version=None) | Q(version=version))
+    found = Suspension.objects.filter(own | Q(family=version.agent.family_id), lifted_at=None)
+    return found.order_by(F("version_id").asc(nulls_first=True))
 
 
 def check_submittable(version: AgentVersion, *, law: str) -> None:
-    """Refuse what is in review, approved under this constitution, or was turned down.
+    """Refuse what is in review, approved and not stale, or was turned down.
 
     What is in review is submitted again where another version was approved meanwhile.
     """
@@ -71,7 +99,11 @@ def check_submittable(version: AgentVersion, *, law: str) -> None:
             f"{LABELS[review.status]}: import the changed text as a new version.", code="settled"
         )
     in_review = review.status == ReviewStatus.IN_REVIEW
-    if review.constitution_sha256 == law and not (in_review and base_moved(version, review)):
+    if in_review:
+        is_settled = review.constitution_sha256 == law and not base_moved(version, review)
+    else:
+        is_settled = not staleness_of(version.pk, judged_under=review.constitution_sha256)
+    if is_settled:
         raise Conflict(
             f"This version is {LABELS[review.status].lower()} already.", code=review.status
         )
@@ -93,23 +125,27 @@ def check_releasable(
             code="not_approved",
         )
     check_approval(review, sha256=version.sha256, required=requires_compliance(version), law=law)
+    if staleness_of(version.pk, judged_under=review.constitution_sha256):
+        raise stale()
     if suspension := suspensions_of(version).first():
         raise suspended(suspension.reason)
     return review
 
 
 def check_approval(review: Review, *, sha256: str, required: bool, law: str) -> None:
-    """Refuse an approval of other bytes, under another constitution, or under none."""
+    """Refuse an approval of other bytes, or under no constitution where one is required."""
     if review.status != ReviewStatus.APPROVED or review.version_sha256 != sha256:
         raise Conflict("The approval is not for this text.", code="not_approved")
     if required and not law:
         raise Conflict(
             "This agent requires a constitution, and none is ratified.", code="no_constitution"
         )
-    if review.constitution_sha256 != law:
-        raise Conflict(
-            "The approval is stale: the constitution changed since it was given.", code="stale"
-        )
+
+
+def stale() -> Conflict:
+    return Conflict(
+        "The approval is stale: the constitution changed since it was given.", code="stale"
+    )
 
 
 def suspended(reason: str) -> Conflict:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from agents.models import Agent, AgentVersion, Rule, Suspension, Tier, Trigger
 from escalations.law import principles_named
 from escalations.schema import ActionPayload, RaisePayload
@@ -97,7 +99,8 @@ def _law(payload: RaisePayload) -> Iterator[tuple[Tier, str]]:
 
 
 def _suspended(agent: Agent) -> Iterator[tuple[Tier, str]]:
-    if Suspension.objects.filter(agent=agent, version=None, lifted_at=None).exists():
+    whole = Q(agent=agent, version=None) | Q(family=agent.family_id)
+    if Suspension.objects.filter(whole, lifted_at=None).exists():
         yield Tier.HIGH, f"{agent.name} is suspended."
 
 

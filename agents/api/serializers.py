@@ -147,6 +147,21 @@ class ResolvedSerializer(serializers.Serializer[Any]):
     text_sha256 = serializers.CharField(help_text="Of `definition`, as UTF-8.")
     environment = serializers.CharField()
     constitution = ConstitutionRefSerializer()
+    approval = serializers.ChoiceField(
+        choices=["review", "break_glass"],
+        help_text="`break_glass`: nobody approved it; somebody released it in an emergency.",
+    )
+    approved_under = serializers.CharField(
+        allow_null=True,
+        allow_blank=True,
+        help_text="Fingerprint of the constitution that the approval was judged under.",
+    )
+    stale_since = serializers.DateTimeField(
+        allow_null=True, help_text="Since then an amendment touches the approval."
+    )
+    grace_until = serializers.DateTimeField(
+        allow_null=True, help_text="From then on resolve answers 409 `stale`."
+    )
     definition = serializers.CharField()
     receipt = serializers.CharField(help_text="JWS, EdDSA; keys at /.well-known/jwks.json.")
 
@@ -166,6 +181,10 @@ def resolved_body(resolved: Resolved) -> dict[str, Any]:
             "declared_version": standing.constitution_declared,
             "sha256": standing.constitution_sha256,
         },
+        "approval": standing.approval,
+        "approved_under": standing.approved_under,
+        "stale_since": standing.stale_since,
+        "grace_until": standing.grace_until,
         "definition": resolved.text,
         "receipt": resolved.receipt,
     }

@@ -42,7 +42,6 @@ from agents.standing import DRAFT, standing_of, with_status
 from governance.base.canonical import sha256_hex
 from governance.base.errors import NotPermitted
 from governance.base.renderers import MarkdownRenderer
-from governance.constitution.services import current_sha256
 from governance.people.api.permissions import person_or_runner_with
 from governance.people.models import Runner, Scope, User
 
@@ -85,7 +84,9 @@ class AgentList(generics.ListAPIView[Agent]):
     @extend_schema(operation_id="agents_list")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset()) or []
-        return self.get_paginated_response(_many(AgentSerializer, overviews(page)))
+        return self.get_paginated_response(
+            _many(AgentSerializer, overviews(page, at=timezone.now()))
+        )
 
 
 class AgentDetail(APIView):
@@ -96,7 +97,7 @@ class AgentDetail(APIView):
         """One agent: its newest version, what is released where, whether it is suspended."""
         found = agent_for(request.user, slug)
         agent = for_overview(Agent.objects.filter(pk=found.pk)).get()
-        return Response(AgentSerializer(overviews([agent])[0]).data)
+        return Response(AgentSerializer(overviews([agent], at=timezone.now())[0]).data)
 
 
 class VersionList(generics.ListAPIView[AgentVersion]):
@@ -115,9 +116,8 @@ class VersionList(generics.ListAPIView[AgentVersion]):
         agent = agent_for(request.user, self.kwargs["slug"])
         found = with_status(agent.versions.select_related("author", "proposed_by")).defer(*HEAVY)
         page: list[Any] = self.paginate_queryset(found) or []
-        law = current_sha256()
         for version in page:
-            version.status = standing_of(version.status, version.judged_under, law=law)
+            version.status = standing_of(version, at=timezone.now())
         return self.get_paginated_response(_many(VersionSerializer, page))
 
     @extend_schema(
@@ -143,7 +143,7 @@ def _proposed(version: AgentVersion, created: bool) -> dict[str, Any]:
     status = DRAFT
     if not created:
         known: Any = with_status(AgentVersion.objects.filter(pk=version.pk)).defer(*HEAVY).get()
-        status = standing_of(known.status, known.judged_under, law=current_sha256())
+        status = standing_of(known, at=timezone.now())
     return {
         "agent": version.agent.slug,
         "version": version.sequence,
@@ -233,7 +233,7 @@ class Resolve(APIView):
         """The approved definition. 409 says why there is none; then do not start the agent."""
         at, principal = timezone.now(), _principal(request)
         environment = request.query_params.get("environment", "production")
-        standing = stand(slug=slug, environment=environment, principal=principal)
+        standing = stand(slug=slug, environment=environment, principal=principal, at=at)
         markdown = isinstance(request.accepted_renderer, MarkdownRenderer)
         etag = _etag(standing, markdown=markdown)
         if _holds(request, etag):
