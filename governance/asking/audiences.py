@@ -16,7 +16,8 @@ class Audiences:
     def of_step(self, ladder: Sequence[Mapping[str, Any]], step: int) -> list[User]:
         """The active people of one step, in a stable order."""
         rung = ladder[step]
-        key = (rung["audience"], rung["role"], rung["team"], rung["person"])
+        also = tuple(rung.get("also", ()))
+        key = (rung["audience"], rung["role"], rung["team"], rung["person"], also)
         if key not in self._known:
             self._known[key] = _people(rung)
         return self._known[key]
@@ -30,6 +31,13 @@ class Audiences:
 
 
 def _people(rung: Mapping[str, Any]) -> list[User]:
+    """Those whom the step names, and the members of the teams that are asked besides."""
+    also = User.objects.filter(is_active=True, teams__in=rung.get("also", ()))
+    people = {user.pk: user for user in [*_named(rung), *also]}
+    return [people[key] for key in sorted(people)]
+
+
+def _named(rung: Mapping[str, Any]) -> list[User]:
     if rung["audience"] == Audience.ROLE:
         return list(User.objects.with_role(rung["role"]))
     people = User.objects.filter(is_active=True)
@@ -40,9 +48,16 @@ def _people(rung: Mapping[str, Any]) -> list[User]:
 
 def names_of(ladder: Sequence[Mapping[str, Any]]) -> list[str]:
     """Each step's audience in words."""
-    teams = Team.objects.in_bulk([rung["team"] for rung in ladder if rung["team"]])
+    wanted = {rung["team"] for rung in ladder if rung["team"]}
+    wanted |= {team for rung in ladder for team in rung.get("also", ())}
+    teams = Team.objects.in_bulk(wanted)
     people = User.objects.in_bulk([rung["person"] for rung in ladder if rung["person"]])
-    return [_name(rung, teams, people) for rung in ladder]
+    return [_name(rung, teams, people) + _also(rung, teams) for rung in ladder]
+
+
+def _also(rung: Mapping[str, Any], teams: dict[int, Team]) -> str:
+    named = [teams[team].name for team in rung.get("also", ()) if team in teams]
+    return f", and {' and '.join(f'team {name}' for name in named)}" if named else ""
 
 
 def _name(rung: Mapping[str, Any], teams: dict[int, Team], people: dict[int, User]) -> str:

@@ -117,7 +117,7 @@ class Ask(models.Model):
     ``ladder`` is a list of ``{position, audience, role, team, person, delay_s, repeat_s, cap_s}``;
     ``step`` is the index of the step reached, -1 before the first; ``repeats`` counts reminders
     on this step. ``excluded`` are the people who may not answer it (authors, owners). ``about``
-    is a line for the mail, such as the agent and the risk.
+    is a line for the mail, such as the agent and the risk. An action is due at ``due_at`` too.
     """
 
     kind = models.CharField(max_length=20, choices=AskKind.choices)
@@ -133,6 +133,7 @@ class Ask(models.Model):
     step = models.SmallIntegerField(default=-1)
     repeats = models.PositiveIntegerField(default=0)
     next_action_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
     )
@@ -172,6 +173,10 @@ class Ask(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def no_later_than_due(self, planned: datetime, *, at: datetime) -> datetime:
+        """The planned moment of the next action, or the day the answer is due, if that is first."""
+        return min(planned, self.due_at) if self.due_at and self.due_at > at else planned
 
 
 class Sighting(models.Model):

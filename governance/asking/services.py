@@ -4,7 +4,7 @@ The owner of the subject opens and closes the ask in the transaction that create
 the subject; everything in between is the work of sweep and dispatch.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,13 +46,17 @@ def open_ask(
     by: Actor,
     at: datetime,
     policy: Policy | None = None,
+    required_votes: int | None = None,
+    teams: Sequence[int] = (),
+    due_at: datetime | None = None,
     about: str = "",
 ) -> Ask:
     """Ask people about a subject, in the caller's transaction.
 
     The policy (the default of the kind unless named) is copied: later edits move nothing that
-    runs. ``excluded`` are told nothing and may not answer. Raises :class:`Conflict` where the
-    subject is asked about already.
+    runs. ``excluded`` are told nothing and may not answer. ``teams`` are told with the first
+    step, whomever that names. At ``due_at`` people are told once more. Raises
+    :class:`Conflict` where the subject is asked about already.
     """
     _need_transaction()
     if not path.startswith("/") or path.startswith("//"):
@@ -60,8 +64,10 @@ def open_ask(
     if Ask.objects.open().filter(subject=subject).exists():
         raise Conflict(f"People are asked about {subject} already.", code="already_asked")
     policy = policy or Policy.objects.filter(kind=kind, is_default=True).first()
-    ladder = snapshot(kind, policy)
-    ask = Ask.objects.create(
+    ladder = _with_teams(snapshot(kind, policy), teams)
+    if required_votes is None:
+        required_votes = policy.required_votes if policy else DEFAULTS[kind][1]
+    ask = Ask(
         kind=kind,
         subject=subject,
         title=_one_line(title),
@@ -69,12 +75,14 @@ def open_ask(
         path=path,
         fingerprint=fingerprint,
         policy_name=policy.name if policy else DEFAULTS[kind][0],
-        required_votes=policy.required_votes if policy else DEFAULTS[kind][1],
+        required_votes=required_votes,
         ladder=ladder,
         excluded=sorted(set(excluded)),
-        next_action_at=Ladder.of(ladder).first_action_at(at),
+        due_at=due_at,
         opened_at=at,
     )
+    ask.next_action_at = ask.no_later_than_due(Ladder.of(ladder).first_action_at(at), at=at)
+    ask.save(force_insert=True)
     append(
         stream=subject,
         kind="ask.opened",
@@ -168,6 +176,13 @@ def snapshot(kind: str, policy: Policy | None) -> list[dict[str, Any]]:
     """
     rungs = list(policy.rungs.order_by("position")) if policy else []
     return [_rung_as_dict(rung) for rung in rungs or _starting_rungs(kind)]
+
+
+def _with_teams(ladder: list[dict[str, Any]], teams: Sequence[int]) -> list[dict[str, Any]]:
+    """Teams whose vote is needed are asked at once, beside the people of the first step."""
+    if teams:
+        ladder[0]["also"] = sorted(teams)
+    return ladder
 
 
 def _starting_rungs(kind: str) -> list[Rung]:

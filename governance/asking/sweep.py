@@ -69,7 +69,7 @@ def _act(ask: Ask, audiences: Audiences, at: datetime) -> None:
     ladder = Ladder.of(ask.ladder)
     move = ladder.next_move(step=ask.step, repeats=ask.repeats, at=at)
     people, move = _first_reached(ask, ladder, move, audiences, at)
-    if not _compare_and_set(ask, move):
+    if not _compare_and_set(ask, move, at):
         return
     enqueue(ask, people, step=move.step, repeats=move.repeats, at=at)
     append(
@@ -115,11 +115,14 @@ def _record_nobody(ask: Ask, move: Move, at: datetime) -> None:
     )
 
 
-def _compare_and_set(ask: Ask, move: Move) -> bool:
+def _compare_and_set(ask: Ask, move: Move, at: datetime) -> bool:
     unchanged = Ask.objects.open().filter(
         pk=ask.pk, next_action_at=ask.next_action_at, step=ask.step, repeats=ask.repeats
     )
     changed = unchanged.update(
-        step=move.step, repeats=move.repeats, next_action_at=move.next_action_at, failures=0
+        step=move.step,
+        repeats=move.repeats,
+        next_action_at=ask.no_later_than_due(move.next_action_at, at=at),
+        failures=0,
     )
     return changed == 1

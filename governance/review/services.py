@@ -4,7 +4,7 @@ The app that owns the version calls ``cast_vote`` and acts on the result in the 
 transaction: only so does an approval release or ratify something.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,18 +16,20 @@ from governance.asking.models import Ask, AskKind, Policy, Sighting
 from governance.asking.services import close_ask, ladder_view, open_ask, record_sighting
 from governance.audit.actors import Actor
 from governance.audit.services import append
-from governance.base.canonical import sha256_hex
+from governance.base.canonical import sha256_hex, stamp
 from governance.base.errors import Conflict, InvalidInput, NotThere
-from governance.people.models import User
+from governance.people.models import Team, User
 from governance.people.permissions import Permission, has
 from governance.people.services import actor_of
 from governance.review.models import Review, ReviewStatus, Verdict, Vote
+from governance.review.parts import Part, close_parts, open_parts
 from governance.review.permissions import (
     can_withdraw,
     check_can_vote,
     check_can_withdraw,
     refusal_to_vote,
 )
+from governance.review.quorum import Cast, Quorum
 
 MAX_COMMENT = 5_000
 
@@ -50,17 +52,27 @@ def open_review(
     by: Actor,
     at: datetime,
     policy: Policy | None = None,
+    required_votes: int | None = None,
+    teams: Sequence[Team] | None = None,
+    due_at: datetime | None = None,
     about: str = "",
+    parts: Sequence[Part] = (),
 ) -> Review:
     """Put a version before the people who may approve it, and see that they are asked.
 
     ``excluded`` are those who wrote or submitted it: none of them may vote. ``about`` is a
-    line for the mail.
+    line for the mail. Votes and teams are the policy's unless they are given. The reviews of
+    ``parts`` are opened with this one and end with it.
     """
     if Review.objects.filter(subject=subject, status=ReviewStatus.IN_REVIEW).exists():
         raise Conflict(f"{title} is in review already.", code="in_review")
     policy = policy or Policy.objects.filter(kind=kind, is_default=True).first()
     name, votes, _ = DEFAULTS[kind]
+    if required_votes is None:
+        required_votes = policy.required_votes if policy else votes
+    if teams is None:
+        teams = list(policy.teams.all()) if policy else []
+    _check_due(due_at, at)
     review = Review.objects.create(
         kind=kind,
         subject=subject,
@@ -69,16 +81,31 @@ def open_review(
         version_sha256=version_sha256,
         constitution_sha256=constitution_sha256,
         policy_name=policy.name if policy else name,
-        required_votes=policy.required_votes if policy else votes,
+        required_votes=required_votes,
+        required_teams=sorted(team.slug for team in teams),
         excluded=sorted(set(excluded)),
+        due_at=due_at,
         opened_at=at,
         opened_by=str(by),
     )
-    _ask_people(review, policy, about, by, at)
+    _ask_people(review, policy, teams, about, by, at)
+    open_parts(review, parts, by=by, at=at)
     return review
 
 
-def _ask_people(review: Review, policy: Policy | None, about: str, by: Actor, at: datetime) -> None:
+def _check_due(due_at: datetime | None, at: datetime) -> None:
+    if due_at is not None and due_at <= at:
+        raise InvalidInput("The day it is due lies in the past.", code="due_in_the_past")
+
+
+def _ask_people(
+    review: Review,
+    policy: Policy | None,
+    teams: Sequence[Team],
+    about: str,
+    by: Actor,
+    at: datetime,
+) -> None:
     open_ask(
         kind=AskKind(review.kind),
         subject=subject_of(review.pk),
@@ -86,6 +113,9 @@ def _ask_people(review: Review, policy: Policy | None, about: str, by: Actor, at
         path=review.path,
         fingerprint=review.version_sha256,
         policy=policy,
+        required_votes=review.required_votes,
+        teams=[team.pk for team in teams],
+        due_at=review.due_at,
         excluded=review.excluded,
         by=by,
         at=at,
@@ -100,7 +130,9 @@ def _ask_people(review: Review, policy: Policy | None, about: str, by: Actor, at
         constitution_sha256=review.constitution_sha256,
         policy=review.policy_name,
         required_votes=review.required_votes,
+        required_teams=review.required_teams,
         excluded=review.excluded,
+        due_at=stamp(review.due_at) if review.due_at else None,
     )
 
 
@@ -128,7 +160,7 @@ def cast_vote(
         return review
     _check_vote(review, verdict, comment, seen_sha256)
     _write_vote(review, by, verdict, comment, method, at)
-    _close_if_decided(review, verdict, actor_of(by), at)
+    _close_if_decided(review, actor_of(by), at)
     return review
 
 
@@ -174,6 +206,7 @@ def _write_vote(
         comment=comment,
         version_sha256=review.version_sha256,
         constitution_sha256=review.constitution_sha256,
+        teams=sorted(by.teams.values_list("slug", flat=True)),
         method=method,
         at=at,
     )
@@ -187,19 +220,26 @@ def _write_vote(
         comment_sha256=sha256_hex(comment.encode()),
         version_sha256=review.version_sha256,
         constitution_sha256=review.constitution_sha256,
+        teams=vote.teams,
         method=method,
     )
     _saw(review, by, at)
 
 
-def _close_if_decided(review: Review, verdict: str, by: Actor, at: datetime) -> None:
-    """One rejection or request for changes ends a review; approval takes the policy's number."""
-    if verdict == Verdict.REJECT:
-        _close(review, ReviewStatus.REJECTED, by, at)
-    elif verdict == Verdict.REQUEST_CHANGES:
-        _close(review, ReviewStatus.CHANGES_REQUESTED, by, at)
-    elif review.votes.filter(verdict=Verdict.APPROVE).count() >= review.required_votes:
-        _close(review, ReviewStatus.APPROVED, by, at)
+def _close_if_decided(review: Review, by: Actor, at: datetime) -> None:
+    outcome = quorum_of(review).outcome(casts(review.votes.all()))
+    if outcome is not None:
+        _close(review, outcome, by, at)
+
+
+def quorum_of(review: Review) -> Quorum:
+    """What the review needs, as its policy said when it was opened."""
+    return Quorum(review.required_votes, tuple(review.required_teams))
+
+
+def casts(votes: Iterable[Vote]) -> list[Cast]:
+    """Votes as the quorum counts them."""
+    return [Cast(vote.verdict, tuple(vote.teams)) for vote in votes]
 
 
 def _close(review: Review, status: ReviewStatus, by: Actor, at: datetime) -> None:
@@ -208,6 +248,7 @@ def _close(review: Review, status: ReviewStatus, by: Actor, at: datetime) -> Non
     review.save(update_fields=["status", "closed_at"])
     close_ask(subject=subject_of(review.pk), because=status.value, by=by, at=at)
     _record(review, f"review.{status.value}", by, at, version_sha256=review.version_sha256)
+    close_parts(review, by=by, at=at)
 
 
 @transaction.atomic

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('review', '0007_parts_end_with_the_whole'),
+        ("review", "0007_parts_end_with_the_whole"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='review',
-            name='mandatory',
+            model_name="review",
+            name="mandatory",
             field=models.BooleanField(default=False),
         ),
     ]
