@@ -116,9 +116,12 @@ def newest_approved(agent: Agent, *, without: int | None = None) -> AgentVersion
 
 
 def base_moved(version: AgentVersion, review: Review) -> bool:
-    """Whether another version was approved since the review was opened."""
+    """Whether another version was approved since the review was opened.
+
+    What is judged again as it is was compared with nothing but itself.
+    """
     basis = ReviewBasis.objects.filter(review=review).first()
-    if basis is None:
+    if basis is None or basis.base_id == version.pk:
         return False
     newest = newest_approved(version.agent, without=version.pk)
     return newest is not None and newest.pk != basis.base_id

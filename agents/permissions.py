@@ -44,6 +44,13 @@ def check_may_propose(principal: Any, slug: str) -> None:
     check(principal, Permission.PROPOSE)
 
 
+def check_may_submit(user: User, agent: Agent) -> None:
+    """People who propose may; so may the members of the agent's team."""
+    is_of_the_team = agent.team_id is not None and user.teams.filter(pk=agent.team_id).exists()
+    if not (is_of_the_team and has(user, Permission.VIEW)):
+        check(user, Permission.PROPOSE)
+
+
 def check_person(principal: Any, act: str) -> None:
     """Refuse a runner with a sentence of its own; no role would help it."""
     if not isinstance(principal, User):

@@ -1,6 +1,6 @@
 """Import, submit, vote: everything that brings agents in and gets their versions approved."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -9,11 +9,11 @@ from django.utils.text import slugify
 
 from agents.comparing import Comparison, base_moved, compare_with_base, comparison_of
 from agents.contract import ParsedDefinition
-from agents.importing import check_size, slug_of, storable, write_version
-from agents.models import Agent, AgentVersion, Family, ReviewBasis
-from agents.parsing import parse_definition
+from agents.importing import Reading, check_size, read_definition, storable, write_version
+from agents.models import Agent, AgentVersion, Environment, Family, ReviewBasis
 from agents.permissions import (
     check_may_propose,
+    check_may_submit,
     check_person,
     excluded_from,
     no_such_agent,
@@ -26,7 +26,6 @@ from governance.base.canonical import sha256_hex
 from governance.base.errors import Conflict, InvalidInput, NotThere
 from governance.constitution.services import current_sha256
 from governance.people.models import Runner, User
-from governance.people.permissions import Permission, check
 from governance.people.services import actor_of
 from governance.review.mandatory import require_verdict
 from governance.review.models import Review, ReviewStatus
@@ -44,18 +43,19 @@ def import_definition(
     owner: User | None = None,
     slug: str = "",
     provenance: Mapping[str, str] | None = None,
+    reading: Reading | None = None,
+    co_authors: Iterable[int] = (),
 ) -> tuple[AgentVersion, bool]:
     """Keep a definition as it came, with everything read from it, as the agent's next version.
 
     The same bytes as the newest version change nothing. ``slug`` is the agent the caller means;
     the file must then name the same. Of a new agent the importer (or ``owner``) is the owner.
-    ``provenance`` says where the text came from; whoever it names as author counts as one.
+    ``provenance`` says where the text came from; whoever it names as author counts as one, as do
+    the ``co_authors``. ``reading`` is what the caller has read from the bytes already.
     """
     check_size(raw)
-    parsed = parse_definition(raw, filename=filename)
-    named = slug_of(parsed, filename)
-    if slug and slug != named:
-        raise InvalidInput(f"The file names itself {named}, not {slug}.", code="other_name")
+    reading = reading or read_definition(raw, filename)
+    parsed, named = reading.parsed, _named(slug, reading)
     check_may_propose(by, named)
     agent = _agent(named, parsed, family=family, by=by, owner=owner, at=at)
     newest = agent.versions.order_by("-sequence").only("id", "sha256").first()
@@ -69,6 +69,7 @@ def import_definition(
         parsed=parsed,
         comparison=compare_with_base(parsed, agent),
         provenance=provenance or {},
+        co_authors=co_authors,
         by=by,
         at=at,
     )
@@ -91,6 +92,16 @@ def import_definition(
     return version, True
 
 
+def _named(slug: str, reading: Reading) -> str:
+    """The agent that is meant: an agent kept apart from a namesake has another slug than name."""
+    if not slug or slug == reading.slug:
+        return reading.slug
+    name = reading.parsed.name
+    if name and Agent.objects.filter(slug=slug, name=storable(name)[:200]).exists():
+        return slug
+    raise InvalidInput(f"The file names itself {reading.slug}, not {slug}.", code="other_name")
+
+
 def _agent(
     slug: str,
     parsed: ParsedDefinition,
@@ -106,7 +117,8 @@ def _agent(
         agent = _create_agent(slug, parsed, family=family, by=by, owner=owner, at=at)
     elif family and slugify(family) != agent.family.slug:
         raise Conflict(
-            f"{slug} is an agent of the family {agent.family}. Name that one, or none.",
+            f"{slug} is an agent of the family {agent.family}, not of {family[:120]}. "
+            "Name that family, or none.",
             code="other_family",
             slug=slug,
         )
@@ -183,25 +195,52 @@ def locked_version(version_id: int) -> AgentVersion:
 
 
 @transaction.atomic
-def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
+def submit_version(
+    *,
+    version_id: int,
+    by: User,
+    at: datetime,
+    environment: str | None = None,
+    due_at: datetime | None = None,
+) -> Review:
     """Ask people for their approval of a draft, under the constitution now in force.
 
     The version is compared with the one approved now: what changes chooses the policy. A review
-    that is open under an older constitution or beside an older version is opened anew.
+    that is open under an older constitution or beside an older version is opened anew. With an
+    ``environment`` the approval is good for that one only. ``due_at`` is when the submitter
+    hopes for an answer: people are told once more then, and nothing else happens.
     """
     check_person(by, "submit versions")
-    check(by, Permission.PROPOSE)
-    return ask_for_approval(version=locked_version(version_id), by=by, at=at)
+    version = locked_version(version_id)
+    check_may_submit(by, version.agent)
+    only = _environment(environment) if environment else None
+    return ask_for_approval(version=version, by=by, at=at, environment=only, due_at=due_at)
 
 
-def ask_for_approval(*, version: AgentVersion, by: User, at: datetime, about: str = "") -> Review:
+def _environment(slug: str) -> Environment:
+    found = Environment.objects.filter(slug=slug).first()
+    if found is None:
+        raise NotThere(f"There is no environment {slug[:40]}.", code="unknown_environment")
+    return found
+
+
+def ask_for_approval(
+    *,
+    version: AgentVersion,
+    by: User,
+    at: datetime,
+    environment: Environment | None = None,
+    due_at: datetime | None = None,
+    about: str = "",
+) -> Review:
     """Open the review of a version whose agent the caller has locked; ``about`` leads its mail."""
     law = current_sha256()
-    check_submittable(version, law=law)
+    check_submittable(version, law=law, environment=environment)
     current = latest_review(version.subject)
     if current and current.status == ReviewStatus.IN_REVIEW:
         withdraw_review(review_id=current.pk, by=actor_of(by), at=at)
     comparison = comparison_of(version)
+    needed = policy_for(comparison, tier=version.agent.tier, environment=environment)
     review = open_review(
         kind=AskKind.REVIEW,
         subject=version.subject,
@@ -212,7 +251,10 @@ def ask_for_approval(*, version: AgentVersion, by: User, at: datetime, about: st
         excluded=excluded_from(version) | {by.pk},
         by=actor_of(by),
         at=at,
-        policy=policy_for(comparison, tier=version.agent.tier),
+        policy=needed.policy,
+        required_votes=needed.votes,
+        teams=needed.teams,
+        due_at=due_at,
         about=" ".join(filter(None, (about, comparison.sentence))),
     )
     if current and current.mandatory:
@@ -224,12 +266,17 @@ def ask_for_approval(*, version: AgentVersion, by: User, at: datetime, about: st
             by=actor_of(by),
             at=at,
         )
-    _submitted(version, review, comparison, by, at)
+    _submitted(version, review, comparison, environment, by, at)
     return review
 
 
 def _submitted(
-    version: AgentVersion, review: Review, comparison: Comparison, by: User, at: datetime
+    version: AgentVersion,
+    review: Review,
+    comparison: Comparison,
+    environment: Environment | None,
+    by: User,
+    at: datetime,
 ) -> None:
     """What the review compared, beside it and in the history."""
     ReviewBasis.objects.create(
@@ -237,6 +284,7 @@ def _submitted(
         version=version,
         base=comparison.base,
         change_class=comparison.change_class.value,
+        environment=environment,
     )
     append(
         stream=version.agent.subject,
@@ -250,6 +298,7 @@ def _submitted(
             "review": review.pk,
             "change_class": comparison.change_class.value,
             "base": comparison.base.pk if comparison.base else None,
+            "environment": environment.slug if environment else None,
         },
     )
 

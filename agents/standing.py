@@ -13,6 +13,7 @@ from django.db.models.functions import Cast, Coalesce, Concat
 from agents.comparing import base_moved
 from agents.compliance.staleness import Staleness, staleness_fields, staleness_of
 from agents.models import Agent, AgentVersion, Environment, Suspension
+from agents.review_policy import check_good_for, environment_of
 from governance.base.errors import Conflict
 from governance.review.models import TONES, Review, ReviewStatus
 from governance.review.services import latest_review
@@ -86,10 +87,13 @@ def suspensions_of(version: AgentVersion) -> QuerySet[Suspension]:
     return found.order_by(F("version_id").asc(nulls_first=True))
 
 
-def check_submittable(version: AgentVersion, *, law: str) -> None:
+def check_submittable(
+    version: AgentVersion, *, law: str, environment: Environment | None = None
+) -> None:
     """Refuse what is in review, approved and not stale, or was turned down.
 
-    What is in review is submitted again where another version was approved meanwhile.
+    What is in review is submitted again where another version was approved meanwhile; what is
+    approved for one environment may be submitted for another, or for all.
     """
     review = latest_review(version.subject)
     if review is None or review.status == ReviewStatus.WITHDRAWN:
@@ -102,7 +106,8 @@ def check_submittable(version: AgentVersion, *, law: str) -> None:
     if in_review:
         is_settled = review.constitution_sha256 == law and not base_moved(version, review)
     else:
-        is_settled = not staleness_of(version.pk, judged_under=review.constitution_sha256)
+        is_stale = bool(staleness_of(version.pk, judged_under=review.constitution_sha256))
+        is_settled = not is_stale and environment_of(review) in {None, environment}
     if is_settled:
         raise Conflict(
             f"This version is {LABELS[review.status].lower()} already.", code=review.status
@@ -124,6 +129,7 @@ def check_releasable(
             f"This version is not approved. Its review: {LABELS[review.status].lower()}.",
             code="not_approved",
         )
+    check_good_for(review, environment)
     check_approval(review, sha256=version.sha256, required=requires_compliance(version), law=law)
     if staleness_of(version.pk, judged_under=review.constitution_sha256):
         raise stale()
