@@ -37,6 +37,11 @@ def read_declared(front: Frontmatter, filename: str) -> Declared:
     return declared
 
 
+def stem_of(filename: str) -> str:
+    """A file's own name without what tells its kind: ``docs.agent.md`` is ``docs``."""
+    return _SUFFIXES.sub("", PurePosixPath(filename.replace("\\", "/")).name)
+
+
 def known_key(key: str) -> str:
     """``permissionMode`` and ``permission-mode`` are ``permission_mode``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|-", "_", key).lower()
@@ -60,7 +65,7 @@ def _check_name(declared: Declared, front: Frontmatter, filename: str) -> None:
         declared.findings.append(_name_not_text(name, line))
     elif not _SLUG.match(name):
         declared.findings.append(_name_not_slug(name, line))
-    stem = _SUFFIXES.sub("", PurePosixPath(filename.replace("\\", "/")).name)
+    stem = stem_of(filename)
     if stem and stem.lower() not in _NO_AGENT_NAMES and slug(stem) != slug(name):
         declared.findings.append(_name_differs(name, stem, line))
 

@@ -3,15 +3,16 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import PurePosixPath
 from typing import Any
 
 from django.utils.text import slugify
 
 from agents.comparing import Comparison
 from agents.contract import ParsedDefinition
+from agents.declared import stem_of
 from agents.keys_following import follow
 from agents.models import (
     Agent,
@@ -24,6 +25,7 @@ from agents.models import (
     Trigger,
     WorkflowStep,
 )
+from agents.parsing import parse_definition
 from governance.base.canonical import sha256_hex
 from governance.base.errors import InvalidInput, TooLarge
 from governance.base.keys import slug
@@ -33,10 +35,45 @@ MAX_BYTES = 1024 * 1024
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _LARGEST = Decimal(10) ** 12
 _SMALL = 32767
-# Addresses of the API that are no agents.
-_RESERVED = frozenset({"check"})
+# Addresses of the portal and its API that are no agents.
+_RESERVED = frozenset({"check", "new"})
 PROVENANCE = ("repository", "branch", "commit", "pull_request", "author_name", "author_email")
 _OWN_COLUMNS = ("findings", "frontmatter")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A definition that was read.
+
+    ``named`` is the agent that it names; ``kept_as`` another slug, where a namesake of another
+    family has that one.
+    """
+
+    parsed: ParsedDefinition
+    named: str
+    kept_as: str = ""
+
+    @property
+    def slug(self) -> str:
+        return self.kept_as or self.named
+
+    @property
+    def name(self) -> str:
+        return str(storable(self.parsed.name or self.named))[:200]
+
+
+def read_definition(raw: bytes, filename: str) -> Reading:
+    check_size(raw)
+    parsed = parse_definition(raw, filename=filename)
+    return Reading(parsed, slug_of(parsed, filename))
+
+
+def family_slug(name: str) -> str:
+    """A family's slug; long paths keep their end apart by a piece of their fingerprint."""
+    plain = slugify(name.replace("/", "-")).strip("-_")
+    if len(plain) <= 80:
+        return plain
+    return f"{plain[:71].strip('-_')}-{sha256_hex(name.encode())[:8]}"
 
 
 def check_size(raw: bytes) -> None:
@@ -49,7 +86,7 @@ def check_size(raw: bytes) -> None:
 
 def slug_of(parsed: ParsedDefinition, filename: str) -> str:
     """The agent's slug: from the name the file declares, else from the file's own name."""
-    name = parsed.name or PurePosixPath(filename.replace("\\", "/")).stem or parsed.title
+    name = parsed.name or stem_of(filename) or parsed.title
     if not re.search(r"\w", name):
         raise InvalidInput(
             "The file names no agent: give it a name in its frontmatter.", code="no_name"
@@ -82,6 +119,7 @@ def write_version(
     parsed: ParsedDefinition,
     comparison: Comparison,
     provenance: Mapping[str, str],
+    co_authors: Iterable[int] = (),
     by: User | Runner,
     at: datetime,
 ) -> AgentVersion:
@@ -110,7 +148,7 @@ def write_version(
         change_class=comparison.change_class.value,
         base=comparison.base,
         provenance=known_provenance(provenance),
-        co_authors=_co_authors(provenance),
+        co_authors=sorted({*_co_authors(provenance), *co_authors}),
         author=by if isinstance(by, User) else None,
         proposed_by=by if isinstance(by, Runner) else None,
         created_at=at,
@@ -128,6 +166,8 @@ def known_provenance(said: Mapping[str, str]) -> dict[str, str]:
 def _co_authors(provenance: Mapping[str, str]) -> list[int]:
     """People of the portal whom the text's history names as author."""
     address = str(provenance.get("author_email", "")).strip().lower()
+    if not address:
+        return []
     return sorted(User.objects.filter(email=address).values_list("pk", flat=True))
 
 

@@ -5,11 +5,9 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Max
-from django.utils.text import slugify
 
 from agents.comparing import Comparison, base_moved, compare_with_base, comparison_of
-from agents.contract import ParsedDefinition
-from agents.importing import Reading, check_size, read_definition, storable, write_version
+from agents.importing import Reading, family_slug, read_definition, write_version
 from agents.models import Agent, AgentVersion, Environment, Family, ReviewBasis
 from agents.permissions import (
     check_may_propose,
@@ -53,11 +51,10 @@ def import_definition(
     ``provenance`` says where the text came from; whoever it names as author counts as one, as do
     the ``co_authors``. ``reading`` is what the caller has read from the bytes already.
     """
-    check_size(raw)
     reading = reading or read_definition(raw, filename)
     parsed, named = reading.parsed, _named(slug, reading)
     check_may_propose(by, named)
-    agent = _agent(named, parsed, family=family, by=by, owner=owner, at=at)
+    agent = _agent(named, reading.name, family=family, by=by, owner=owner, at=at)
     newest = agent.versions.order_by("-sequence").only("id", "sha256").first()
     if newest and newest.sha256 == sha256_hex(raw):
         return _version(newest.pk), False
@@ -96,15 +93,14 @@ def _named(slug: str, reading: Reading) -> str:
     """The agent that is meant: an agent kept apart from a namesake has another slug than name."""
     if not slug or slug == reading.slug:
         return reading.slug
-    name = reading.parsed.name
-    if name and Agent.objects.filter(slug=slug, name=storable(name)[:200]).exists():
+    if Agent.objects.filter(slug=slug, name=reading.name).exists():
         return slug
-    raise InvalidInput(f"The file names itself {reading.slug}, not {slug}.", code="other_name")
+    raise InvalidInput(f"The file names itself {reading.named}, not {slug}.", code="other_name")
 
 
 def _agent(
     slug: str,
-    parsed: ParsedDefinition,
+    name: str,
     *,
     family: str,
     by: User | Runner,
@@ -114,8 +110,8 @@ def _agent(
     """The agent with this slug under a lock, made now if this is its first version."""
     agent = Agent.objects.filter(slug=slug).select_related("family").first()
     if agent is None:
-        agent = _create_agent(slug, parsed, family=family, by=by, owner=owner, at=at)
-    elif family and slugify(family) != agent.family.slug:
+        agent = _create_agent(slug, name, family=family, by=by, owner=owner, at=at)
+    elif family and family_slug(family) != agent.family.slug:
         raise Conflict(
             f"{slug} is an agent of the family {agent.family}, not of {family[:120]}. "
             "Name that family, or none.",
@@ -127,7 +123,7 @@ def _agent(
 
 def _create_agent(
     slug: str,
-    parsed: ParsedDefinition,
+    name: str,
     *,
     family: str,
     by: User | Runner,
@@ -138,7 +134,7 @@ def _create_agent(
         slug=slug,
         defaults={
             "family": _family(family),
-            "name": storable(parsed.name or slug)[:200],
+            "name": name,
             "owner": owner or (by.owner if isinstance(by, Runner) else by),
             "created_at": at,
         },
@@ -160,7 +156,7 @@ def _create_agent(
 
 
 def _family(name: str) -> Family:
-    slug = slugify(name)[:80].strip("-_")
+    slug = family_slug(name)
     if not slug:
         raise InvalidInput("A new agent needs a family: name one.", code="no_family")
     family, _ = Family.objects.get_or_create(slug=slug, defaults={"name": name.strip()[:120]})

@@ -110,7 +110,9 @@ class AgentVersion(models.Model):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["agent", "sha256"], name="agentversion_sha256")
+            models.Index(fields=["agent", "sha256"], name="agentversion_sha256"),
+            # An import asks for thousands of hashes at once, whichever agent they are of.
+            models.Index(fields=["sha256"], name="agentversion_bytes"),
         ]
 
     def __str__(self) -> str:

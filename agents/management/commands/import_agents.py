@@ -4,72 +4,94 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from agents.importing import MAX_BYTES
-from agents.services import import_definition
+from agents.intake.archives import from_path
+from agents.intake.services import REFUSED, RESULTS, SKIPPED, import_many
+from agents.models import ImportRun
 from governance.base.errors import Refusal
 from governance.people.models import User
-from governance.people.refusals import record
-from governance.people.services import actor_of
+from governance.people.permissions import Permission, has
 
-SUFFIXES = {".md", ".markdown"}
+MOST_CODES = 12
 
 
 class Command(BaseCommand):
-    help = "Brings in agent definitions, a file or a folder of them, as drafts of one family."
+    help = (
+        "Brings in agent definitions as drafts: a file, a zip, or a folder with all beneath it. "
+        "Without --family each folder is a family of its own, and agents of the same name are "
+        "kept apart."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path)
-        parser.add_argument("--family", required=True, help="the family's name")
-        parser.add_argument("--author", required=True, help="the author's email address")
+        families = parser.add_mutually_exclusive_group()
+        families.add_argument("--family", default="", help="one family for all of them")
+        families.add_argument(
+            "--family-per-folder",
+            action="store_true",
+            help="each folder is a family of its own; so it is without --family too",
+        )
+        parser.add_argument(
+            "--author",
+            default="",
+            help="the author's email address; needed where several people may propose",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        author = _author(options["author"])
-        counts = {"new": 0, "unchanged": 0, "refused": 0}
-        for path in _files(options["path"]):
-            counts[self._import_one(path, options["family"], author)] += 1
-        told = ", ".join(f"{count} {result}" for result, count in counts.items())
-        self.stdout.write(f"{sum(counts.values())} files: {told}.")
-        if counts["refused"]:
-            raise CommandError(f"{counts['refused']} files were refused.")
-
-    def _import_one(self, path: Path, family: str, author: User) -> str:
+        author, path = _author(options["author"]), options["path"]
+        if not path.exists():
+            raise CommandError(f"There is no file or folder {path}.")
         try:
-            version, created = import_definition(
-                raw=_read(path), filename=path.name, family=family, by=author, at=timezone.now()
+            run = import_many(
+                files=from_path(path),
+                family=options["family"] or path.resolve().stem,
+                by=author,
+                at=timezone.now(),
+                source="command",
+                name=path.name or str(path),
+                family_per_folder=not options["family"],
             )
-        except Refusal as refusal:
-            record(refusal, by=actor_of(author), where="command import_agents")
-            self.stderr.write(f"{path}: refused: {refusal.sentence}")
-            return "refused"
-        result = "new" if created else "unchanged"
-        self.stdout.write(
-            f"{path}: {result}: {version.agent.slug} version {version.sequence}, "
-            f"{len(version.findings)} findings"
-        )
-        return result
+        except (Refusal, OSError) as refusal:
+            raise CommandError(f"{path}: {refusal}") from refusal
+        self._tell(run, verbosity=options["verbosity"])
+        if run.counts[REFUSED]:
+            raise CommandError(f"{run.counts[REFUSED]} files were refused.")
+
+    def _tell(self, run: ImportRun, *, verbosity: int) -> None:
+        for row in run.results:
+            if row["result"] == REFUSED:
+                self.stderr.write(f"{row['file']}: refused: {row['sentence']}")
+            elif row["result"] == SKIPPED:
+                if verbosity > 1:
+                    self.stdout.write(f"{row['file']}: skipped: {row['sentence']}")
+            elif verbosity > 1 or row["result"] != "unchanged":
+                self.stdout.write(f"{row['file']}: {row['result']}: {_about(row)}")
+        findings, codes = run.counts["findings"], run.counts["codes"]
+        by_severity = ", ".join(f"{count} {severity}" for severity, count in findings.items())
+        self.stdout.write(f"Findings: {by_severity}.")
+        for code, count in list(codes.items())[:MOST_CODES]:
+            self.stdout.write(f"  {code}: in {count} files")
+        told = ", ".join(f"{run.counts[result]} {result}" for result in RESULTS)
+        self.stdout.write(f"{len(run.results)} files: {told}. See /imports/{run.pk}/.")
+
+
+def _about(row: dict[str, Any]) -> str:
+    """The agent and version, and how many findings it has."""
+    found = sum(row.get("findings", {}).values())
+    return f"{row['agent']} version {row.get('sequence', '')}, {found} findings"
 
 
 def _author(email: str) -> User:
+    if not email:
+        return _only_author()
     try:
         return User.objects.get_by_natural_key(email)
     except User.DoesNotExist as error:
         raise CommandError(f"Nobody here has the address {email}.") from error
 
 
-def _files(path: Path) -> list[Path]:
-    """The file itself, or every Markdown file beneath a folder; links are not followed."""
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise CommandError(f"There is no file or folder {path}.")
-    found = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-    return sorted(file for file in found if file.is_file() and not file.is_symlink())
-
-
-def _read(path: Path) -> bytes:
-    """One byte more than allowed at most: enough to be refused."""
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
+def _only_author() -> User:
+    """The one person who may propose; where there are several, one must be named."""
+    able = [user for user in User.objects.filter(is_active=True) if has(user, Permission.PROPOSE)]
+    if len(able) != 1:
+        raise CommandError("Name the author with --author EMAIL.")
+    return able[0]
