@@ -366,6 +366,12 @@ SPECTACULAR_SETTINGS = {
 KEY_CACHE_SECONDS = 5
 # How long an approved act may be carried out.
 PERMIT_LIFETIME = timedelta(hours=env.int("PERMIT_HOURS", default=72))
+# Approvals that an amendment of the law makes stale live on for so long.
+AMENDMENT_GRACE = timedelta(days=env.int("AMENDMENT_GRACE_DAYS", default=14))
+if AMENDMENT_GRACE < timedelta(0):
+    raise ImproperlyConfigured("AMENDMENT_GRACE_DAYS must not be negative.")
+# How long an offline bundle is good for.
+BUNDLE_HOURS = env.int("BUNDLE_HOURS", default=24)
 
 TEST_RUN = "pytest" in sys.modules
 LOG_JSON = env.bool("LOG_JSON", default=PRODUCTION)

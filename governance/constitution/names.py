@@ -1,6 +1,7 @@
 """One principle, several names: 'III. Test-First (NON-NEGOTIABLE)' is 'Test-First Development'."""
 
 import re
+from collections.abc import Iterable
 
 from governance.base.keys import slug, words
 
@@ -40,3 +41,8 @@ def principle_key(title: str) -> str:
 def same_principle(first: str, second: str) -> bool:
     """Whether two titles name one principle."""
     return principle_key(first) == principle_key(second)
+
+
+def keys_of_names(title: str, aliases: Iterable[str] = ()) -> frozenset[str]:
+    """The keys under which somebody may claim a principle: of its title and of its aliases."""
+    return frozenset(principle_key(name) for name in (title, *aliases) if name.strip())

@@ -100,6 +100,22 @@ class ParsedConstitution:
         """No placeholder and no other error; vague words are acknowledged elsewhere."""
         return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
+    def free_sections(self) -> Iterator[tuple[str, str]]:
+        """Title and text of what is neither a principle nor about governance, nor their title."""
+        taken = {principle.line for principle in self.principles}
+        below = 0
+        for at, section in enumerate(self.sections):
+            if below and section.level > below:
+                continue
+            below = 0
+            after = self.sections[at + 1].line if at + 1 < len(self.sections) else 1 << 30
+            if section.line in taken or _is_about_governance(section.title, section.level):
+                below = section.level
+            elif not any(section.line < line < after for line in taken):
+                title = "Preamble" if section.level == 1 and not at else plain_title(section.title)
+                if section.text.strip() or not _PRINCIPLES.fullmatch(title):
+                    yield title, section.text
+
     def as_dict(self) -> dict[str, Any]:
         """Everything but the text as JSON values."""
         whole = asdict(self)
@@ -120,7 +136,7 @@ def parse_constitution(raw: bytes) -> ParsedConstitution:
     meta = _Meta(body)
     unfilled = placeholders(body)
     principles = document.principles()
-    governance = document.governance()
+    governance = document.governance({principle.line for principle in principles})
     return ParsedConstitution(
         text=decoded.text,
         title=document.title(),
@@ -144,6 +160,10 @@ def parse_constitution(raw: bytes) -> ParsedConstitution:
     )
 
 
+def _is_about_governance(title: str, level: int) -> bool:
+    return level > 1 and bool(_GOVERNANCE.search(title))
+
+
 class _Document:
     """The outline of a constitution and the text below each of its headings."""
 
@@ -161,11 +181,20 @@ class _Document:
             for i, heading in enumerate(self.found.headings)
         )
 
-    def governance(self) -> str:
+    def governance(self, principles: set[int]) -> str:
+        """All that stands below headings about governance and amendments."""
+        found: list[str] = []
+        below = 0
         for i, heading in enumerate(self.found.headings):
-            if heading.level > 1 and _GOVERNANCE.search(heading.text):
-                return self.text_below(i)
-        return ""
+            if below and heading.level > below:
+                continue
+            below = 0
+            if heading.line in principles:
+                below = heading.level
+            elif _is_about_governance(heading.text, heading.level):
+                below = heading.level
+                found.append(self.text_below(i))
+        return "\n\n".join(found)
 
     def text_below(self, index: int, *, deep: bool = True) -> str:
         """The text of a section, with that of its subsections where ``deep``."""

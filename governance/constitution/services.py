@@ -1,7 +1,9 @@
 """Bring in law, put it to the vote, acknowledge what is vague, ratify; the law in force."""
 
 from datetime import datetime
+from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, QuerySet
 
@@ -9,8 +11,11 @@ from governance.asking.models import AskKind
 from governance.audit.services import append
 from governance.base.canonical import sha256_hex
 from governance.base.errors import Conflict, InvalidInput, NotThere, TooLarge
+from governance.constitution.levels import Proposal, check_proposal, proposal_of
 from governance.constitution.models import (
     Acknowledgement,
+    Amendment,
+    AmendmentLevel,
     Constitution,
     ConstitutionVersion,
     Level,
@@ -163,17 +168,24 @@ def _locked_version(version_id: int) -> ConstitutionVersion:
 
 
 @transaction.atomic
-def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
-    """Put a version to the vote of people who did not write it.
+def submit_version(
+    *, version_id: int, by: User, at: datetime, level: str = "", override_reason: str = ""
+) -> Review:
+    """Put a version to the vote of people who did not write it, as an amendment of the law.
 
-    Raises ``Conflict`` while something in the text blocks it, and where it was settled before.
-    A review that is open under an older law is withdrawn and opened anew.
+    ``level`` is the submitter's; without it the computed one counts. Raises ``Conflict`` while
+    something in the text blocks it, where it was settled before, and where its own number does
+    not follow from the law in force, unless a reason is given. A review that is open under an
+    older law is withdrawn and opened anew.
     """
     check_can_propose(by)
     version = _locked_version(version_id)
-    law = current_sha256(version.constitution.slug)
+    base = current(version.constitution.slug)
+    law = base.sha256 if base else ""
     before = latest_review(version.subject)
     check_submittable(version, before, law=law)
+    proposal = proposal_of(version, base, level=level, reason=override_reason)
+    check_proposal(proposal)
     if before and before.status == ReviewStatus.IN_REVIEW:
         withdraw_review(review_id=before.pk, by=actor_of(by), at=at)
     review = open_review(
@@ -186,17 +198,44 @@ def submit_version(*, version_id: int, by: User, at: datetime) -> Review:
         excluded={version.author_id, by.pk},
         by=actor_of(by),
         at=at,
-        about="A new constitution waits for ratification" if not law else "An amendment",
+        about=_about(proposal),
     )
+    _write_amendment(version, review, proposal)
     append(
         stream=version.constitution.subject,
         kind="constitution_version.submitted",
         by=actor_of(by),
         at=at,
         subject=version.subject,
-        data={"version": version.pk, "sequence": version.sequence, "review": review.pk},
+        data={
+            "version": version.pk,
+            "sequence": version.sequence,
+            "review": review.pk,
+            "computed_level": proposal.diff.level,
+            "level": proposal.level,
+            "override_reason": proposal.reason,
+        },
     )
     return review
+
+
+def _about(proposal: Proposal) -> str:
+    if proposal.base is None:
+        return "A new constitution waits for ratification"
+    return f"An amendment: {AmendmentLevel(proposal.level).label}"
+
+
+def _write_amendment(version: ConstitutionVersion, review: Review, proposal: Proposal) -> None:
+    Amendment.objects.create(
+        review=review,
+        version=version,
+        base=proposal.base,
+        computed_level=proposal.diff.level,
+        level=proposal.level,
+        override_reason=proposal.reason,
+        touched=list(proposal.touched),
+        touches_all=proposal.touches_all,
+    )
 
 
 @transaction.atomic
@@ -274,9 +313,7 @@ def _check_ratifiable(version: ConstitutionVersion, review: Review) -> None:
 def _ratify(version: ConstitutionVersion, review: Review, by: User, at: datetime) -> None:
     if Ratification.objects.filter(review=review).exists():
         return
-    ratification = Ratification.objects.create(
-        constitution=version.constitution, version=version, review=review, at=at
-    )
+    ratification = _write_ratification(version, review, at)
     append(
         stream=version.constitution.subject,
         kind="constitution.ratified",
@@ -290,5 +327,26 @@ def _ratify(version: ConstitutionVersion, review: Review, by: User, at: datetime
             "sha256": version.sha256,
             "review": review.pk,
             "replaces_sha256": review.constitution_sha256,
+            "level": ratification.level,
+            "touched": ratification.touched,
+            "touches_all": ratification.touches_all,
+            "grace_until": ratification.grace_until and ratification.grace_until.isoformat(),
         },
+    )
+
+
+def _write_ratification(version: ConstitutionVersion, review: Review, at: datetime) -> Ratification:
+    """What the amendment said at its review; where there was none, it touches all at once."""
+    amendment = Amendment.objects.filter(review=review).first()
+    said: dict[str, Any] = {}
+    if amendment is not None:
+        stales = amendment.level != AmendmentLevel.PATCH
+        said = {
+            "level": amendment.level,
+            "touched": amendment.touched,
+            "touches_all": amendment.touches_all,
+            "grace_until": at + settings.AMENDMENT_GRACE if stales else None,
+        }
+    return Ratification.objects.create(
+        constitution=version.constitution, version=version, review=review, at=at, **said
     )

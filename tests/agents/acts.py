@@ -34,6 +34,11 @@ Amendments are approved by somebody who did not write them.
 **Version**: 1.0.0 | **Ratified**: 2026-01-10 | **Last Amended**: 2026-01-10
 """
 
+# A MINOR amendment of a NON-NEGOTIABLE principle.
+AMENDED = LAW.replace(
+    b"the code that they test.", b"the code that they test. They MUST run every night."
+).replace(b"1.0.0", b"1.1.0")
+
 DEFINITION = """---
 name: {name}
 version: 1.0.0

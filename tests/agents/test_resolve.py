@@ -191,7 +191,7 @@ def test_a_suspended_older_version_stops_no_newer_one(fetch):
 
 def test_nothing_once_the_approval_is_stale(fetch):
     acts.put_into_production()
-    acts.ratify(acts.LAW.replace(b"1.0.0", b"1.1.0"))
+    acts.ratify(acts.AMENDED)
     refused(fetch(), 409, "stale")
 
 

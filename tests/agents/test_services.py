@@ -347,7 +347,7 @@ def test_a_stale_approval_is_not_released_until_it_is_given_again():
     acts.ratify()
     version = acts.bring_in()
     acts.approve(version)
-    acts.ratify(acts.LAW.replace(b"1.0.0", b"1.1.0"))
+    acts.ratify(acts.AMENDED)
     refused_release(version, "stale")
     acts.approve(version)
     releasing.release(version_id=version.pk, environment="production", by=acts.owner(), at=NOW)

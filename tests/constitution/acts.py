@@ -29,6 +29,7 @@ Amendments are approved by somebody who did not write them.
 **Version**: 1.0.0 | **Ratified**: 2026-01-10 | **Last Amended**: 2026-01-10
 """
 VAGUE = "Answers are fast.\n\nPages are intuitive."
+SAME_NUMBER = "The number is set at the next release."
 UNFILLED = "[PRINCIPLE_2_DESCRIPTION]"
 
 
@@ -51,8 +52,16 @@ def imported(extra: str = "", *, by: User | None = None) -> ConstitutionVersion:
 def submitted(extra: str = "", *, by: User | None = None) -> ConstitutionVersion:
     by = by or owner()
     version = imported(extra, by=by)
-    services.submit_version(version_id=version.pk, by=by, at=NOW)
+    submit(version, by=by)
     return version
+
+
+def submit(version: ConstitutionVersion, *, by: User | None = None, **said: Any) -> Review:
+    """Put to the vote; all texts here call themselves 1.0.0, so a reason says why that stays."""
+    known: dict[str, Any] = {"override_reason": SAME_NUMBER if services.current() else ""}
+    return services.submit_version(
+        version_id=version.pk, by=by or owner(), at=NOW, **(known | said)
+    )
 
 
 def vote(version: ConstitutionVersion, by: Any, verdict: str = "approve", **changes: Any) -> Review:

@@ -352,7 +352,7 @@ def test_an_approval_under_an_older_law_counts_for_nothing_until_submitted_again
     with pytest.raises(Conflict) as refused:
         acts.vote(waiting, acts.approver())
     assert refused.value.code == "law_changed"
-    again = services.submit_version(version_id=waiting.pk, by=by, at=NOW)
+    again = acts.submit(waiting, by=by)
     assert again.constitution_sha256 == law.sha256
     assert [review.status for review in Review.objects.filter(subject=waiting.subject)] == [
         "in_review",
