@@ -30,3 +30,18 @@ class VoteForm(forms.Form):
         if verdict and verdict != Verdict.APPROVE and not cleaned.get("comment"):
             self.add_error("comment", "Say what is wrong, so that it can be put right.")
         return cleaned
+
+
+class DueField(forms.DateTimeField):
+    """When an answer is hoped for; nothing decides by itself then."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            label="Due",
+            required=False,
+            input_formats=["%Y-%m-%dT%H:%M"],
+            help_text="People are told once more then. Nothing is decided by it.",
+            **kwargs,
+        )

@@ -24,6 +24,7 @@ from governance.people.services import actor_of
 from governance.review.models import Review, ReviewStatus, Verdict, Vote
 from governance.review.parts import Part, close_parts, open_parts
 from governance.review.permissions import (
+    NEEDED,
     can_withdraw,
     check_can_vote,
     check_can_withdraw,
@@ -301,6 +302,20 @@ def review_for(user: Any, review_id: int) -> Review:
 def latest_review(subject: str) -> Review | None:
     """The newest review of a version, open or closed."""
     return Review.objects.filter(subject=subject).order_by("-id").first()
+
+
+def teams_without_voters(review: Review) -> list[str]:
+    """The names of teams whose vote is needed and of whom nobody can give it."""
+    teams = Team.objects.filter(slug__in=review.required_teams).prefetch_related("members")
+    needed = NEEDED[review.kind]
+    return [
+        team.name
+        for team in teams
+        if not any(
+            has(member, needed) and member.pk not in review.excluded
+            for member in team.members.all()
+        )
+    ]
 
 
 @dataclass(frozen=True, slots=True)
