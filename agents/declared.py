@@ -15,6 +15,15 @@ _BETWEEN_TOOLS = re.compile(r",(?![^()]*\))")
 _EVERY_TOOL = frozenset({"*", "all", "all tools"})
 _NO_AGENT_NAMES = frozenset({"readme", "index", "agents", "claude", "skill", "agent"})
 _LITERAL_BREAK = re.compile(r"\\n")
+_DIALECT_FILE = re.compile(r"\.(agent|chatmode|prompt|instructions)\.md$", re.IGNORECASE)
+_DIALECTS = {
+    "Copilot": frozenset(
+        {"mode", "target", "handoffs", "argument_hint", "apply_to", "infer", "user_invocable"}
+    ),
+    "Claude": frozenset(
+        {"permission_mode", "disallowed_tools", "max_turns", "hooks", "skills", "memory"}
+    ),
+}
 
 
 @dataclass(slots=True)
@@ -34,6 +43,7 @@ def read_declared(front: Frontmatter, filename: str) -> Declared:
     _check_name(declared, front, filename)
     _check_description(declared, front)
     _read_tools(declared, front)
+    _check_dialects(declared, front, filename)
     return declared
 
 
@@ -121,7 +131,7 @@ def _check_description(declared: Declared, front: Frontmatter) -> None:
     if not description:
         declared.findings.append(_no_description(line))
     elif _LITERAL_BREAK.search(description):
-        declared.findings.append(_literal_break(line))
+        declared.findings.append(_literal_break(line, _with_real_breaks(front)))
 
 
 def _no_description(line: int) -> Finding:
@@ -134,13 +144,53 @@ def _no_description(line: int) -> Finding:
     )
 
 
-def _literal_break(line: int) -> Finding:
+def _with_real_breaks(front: Frontmatter) -> str | None:
+    """The description in double quotes, where it is one line and \\n means a break."""
+    lines = front.raw.split("\n")
+    found = [at for at, one in enumerate(lines) if one.startswith("description:")]
+    if len(found) != 1 or "".join(lines[found[0] + 1 :][:1]).startswith((" ", "\t")):
+        return None
+    value = lines[found[0]].partition(":")[2].strip()
+    if value[:1] == '"' and r"\\n" in value:
+        return "description: " + value.replace(r"\\n", r"\n")
+    if not value or value[0] in '"|>':
+        return None
+    if value[0] == "'":
+        value = value[1:-1].replace("''", "'") if value.endswith("'") else value
+    escaped = re.sub(r"\\(?!n)", r"\\\\", value).replace('"', '\\"')
+    return f'description: "{escaped}"'
+
+
+def _literal_break(line: int, replacement: str | None) -> Finding:
     return Finding(
         "LITERAL_LINE_BREAK",
         Severity.INFO,
         line,
         "The description holds \\n as two characters where a line break was meant.",
-        "Write the description as a block with | and real line breaks.",
+        "Put the description in double quotes, or write it as a block with | and line breaks.",
+        replacement=replacement,
+    )
+
+
+def _check_dialects(declared: Declared, front: Frontmatter, filename: str) -> None:
+    """Say which keys only some harnesses know; the others leave them out without a word."""
+    suffix = _DIALECT_FILE.search(filename)
+    for harness, known in _DIALECTS.items():
+        keys = [key for key in front.data if known_key(key) in known]
+        if keys or (suffix and harness == "Copilot"):
+            line = min((front.lines.get(key, 1) for key in keys), default=1)
+            declared.findings.append(_dialect(harness, keys, line))
+
+
+def _dialect(harness: str, keys: list[str], line: int) -> Finding:
+    what = f"the keys {', '.join(sorted(keys))}" if keys else "this kind of file"
+    return Finding(
+        f"DIALECT_{harness.upper()}",
+        Severity.INFO,
+        line,
+        f"Only {harness} knows {what}; other harnesses leave out what it says.",
+        "Nothing, if only that harness runs this agent.",
+        excerpt=", ".join(sorted(keys)),
     )
 
 

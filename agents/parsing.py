@@ -17,13 +17,14 @@ from agents.items import (
     triggers,
     workflow_steps,
 )
+from agents.placeholders import placeholder_findings
 from agents.rules import plain, read_rules
 from agents.sections import Kind, Sections
 from governance.base.encoding import Decoded, decode
 from governance.base.findings import Finding, Severity, distinct
 from governance.base.frontmatter import Frontmatter, split_frontmatter
 from governance.base.keys import words
-from governance.base.outline import Outline, outline
+from governance.base.outline import Outline, blank_out, outline
 
 _ASKS = re.compile(r"\b(approv|confirm|permission|escalat|consent|asking)", re.IGNORECASE)
 _COMMON = frozenset(
@@ -42,13 +43,15 @@ def parse_definition(raw: bytes, *, filename: str = "") -> ParsedDefinition:
     decoded = decode(raw)
     front = split_frontmatter(decoded.text)
     declared = read_declared(front, filename)
-    sections = Sections(outline(front.body, front.body_line))
+    standing = blank_out(front.body, spans=False, blocks=False)
+    sections = Sections(outline(standing, front.body_line))
     parsed = _assemble(decoded, front, declared, sections)
     findings = (
         *decoded.findings,
         *front.findings,
         *declared.findings,
         *_text_findings(parsed, sections),
+        *_comment_findings(front, parsed),
     )
     return replace(parsed, findings=distinct(findings))
 
@@ -107,6 +110,7 @@ def _text_findings(parsed: ParsedDefinition, sections: Sections) -> Iterator[Fin
         yield _empty()
     for line in found.unclosed:
         yield _unclosed(line)
+    yield from placeholder_findings(parsed.text)
     yield from _promise_findings(parsed)
     yield from example_findings(parsed.examples)
     if parsed.triggers:
@@ -130,6 +134,41 @@ def _unclosed(line: int) -> Finding:
         line,
         "A code block starts here and never ends; it was read as text.",
         "Close the block, or remove this line.",
+    )
+
+
+def _comment_findings(front: Frontmatter, parsed: ParsedDefinition) -> Iterator[Finding]:
+    """Rules that stand in an HTML comment are none; a comment that never ends is none either."""
+    if "<!--" not in front.body:
+        return
+    counted = {rule.line for rule in parsed.rules}
+    for rule in read_rules(outline(front.body, front.body_line)):
+        if rule.line not in counted:
+            yield _commented(rule)
+    bare = blank_out(front.body)
+    if "<!--" in bare:
+        line = front.body_line + bare[: bare.index("<!--")].count("\n")
+        yield _unclosed_comment(line)
+
+
+def _commented(rule: Rule) -> Finding:
+    return Finding(
+        "COMMENTED_RULE",
+        Severity.WARNING,
+        rule.line,
+        f"This rule stands in an HTML comment, so it does not count: {rule.text}",
+        "Take the comment marks away if it is meant, else remove it: an agent may still read it.",
+        excerpt=rule.key,
+    )
+
+
+def _unclosed_comment(line: int) -> Finding:
+    return Finding(
+        "UNCLOSED_COMMENT",
+        Severity.WARNING,
+        line,
+        "An HTML comment opens here and never closes; it was read as text, but pages hide it.",
+        "Close the comment with -->, or remove <!--.",
     )
 
 

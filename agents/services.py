@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils.text import slugify
 
 from agents.comparing import Comparison, base_moved, compare_with_base, comparison_of
 from agents.importing import Reading, family_slug, read_definition, write_version
@@ -93,7 +94,8 @@ def _named(slug: str, reading: Reading) -> str:
     """The agent that is meant: an agent kept apart from a namesake has another slug than name."""
     if not slug or slug == reading.slug:
         return reading.slug
-    if Agent.objects.filter(slug=slug, name=reading.name).exists():
+    called = Agent.objects.filter(slug=slug).values_list("name", flat=True).first()
+    if called and slugify(called) == reading.named:
         return slug
     raise InvalidInput(f"The file names itself {reading.named}, not {slug}.", code="other_name")
 

@@ -12,6 +12,7 @@ from governance.base.yaml_nodes import Refused, read_mapping
 
 MAX_CHARS = 64 * 1024
 _FENCE = "---"
+_TITLE = re.compile(r"^#{1,6} +\S")
 _CLOSERS = frozenset({"---", "..."})
 _PAIR = re.compile(r"^([A-Za-z_][\w.-]*)[ \t]*:(?:[ \t]+(.*)|)$")
 _DASH = re.compile(r"^\s*-\s+(.*)$")
@@ -56,8 +57,11 @@ def split_frontmatter(text: str) -> Frontmatter:
     place = _find(lines)
     if place is None:
         return Frontmatter(body=text, findings=(_missing(),))
-    raw = "\n".join(lines[place.start : place.end])
-    read = _read(raw, lines[place.start : place.end], place.start + 1)
+    raw, read = _read_place(lines, place)
+    sooner = None if read.parsed else _sooner_end(lines, place)
+    if sooner:
+        place = sooner
+        raw, read = _read_place(lines, place)
     return Frontmatter(
         data=read.data,
         texts=read.texts,
@@ -69,6 +73,22 @@ def split_frontmatter(text: str) -> Frontmatter:
         parsed=read.parsed,
         findings=place.findings + read.findings,
     )
+
+
+def _read_place(lines: list[str], place: _Place) -> tuple[str, Frontmatter]:
+    own = lines[place.start : place.end]
+    raw = "\n".join(own)
+    return raw, _read(raw, own, place.start + 1)
+
+
+def _sooner_end(lines: list[str], place: _Place) -> _Place | None:
+    """Where the frontmatter ends, if the line that seemed to close it is a ruler in the text."""
+    end = _likely_end(lines, place.start)
+    between = lines[end : place.end]
+    is_text = end < place.body - 1 and not between[0].strip()
+    if end == place.start or not is_text or not any(_TITLE.match(line) for line in between):
+        return None
+    return _Place(place.start, end, end, (*place.findings, _unterminated(place.start)))
 
 
 def _missing() -> Finding:
@@ -134,7 +154,7 @@ def _read(raw: str, lines: list[str], first_line: int) -> Frontmatter:
     except Refused as refused:
         return _by_line(lines, first_line, refused.finding)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        return _by_line(lines, first_line, _unparseable(error, first_line))
+        return _by_line(lines, first_line, _unparseable(error, raw, first_line))
     return Frontmatter(
         data=mapping.data,
         texts=mapping.texts,
@@ -155,9 +175,8 @@ def _too_large(line: int) -> Frontmatter:
     return Frontmatter(findings=(finding,))
 
 
-def _unparseable(error: Exception, first_line: int) -> Finding:
-    mark = getattr(error, "problem_mark", None)
-    line = first_line + (mark.line if mark else 0)
+def _unparseable(error: Exception, raw: str, first_line: int) -> Finding:
+    line = first_line + _lines_before(error, raw)
     reason = getattr(error, "problem", None) or getattr(error, "reason", None)
     return Finding(
         "FRONTMATTER_UNPARSEABLE",
@@ -168,6 +187,12 @@ def _unparseable(error: Exception, first_line: int) -> Finding:
         "Put values that hold a colon or start with a special character in quotes.",
         excerpt=str(reason or ""),
     )
+
+
+def _lines_before(error: Exception, raw: str) -> int:
+    """How many lines stand before the place of an error; a control character has no mark."""
+    mark = getattr(error, "problem_mark", None)
+    return int(mark.line) if mark else raw.count("\n", 0, getattr(error, "position", 0))
 
 
 def _by_line(lines: list[str], first_line: int, why: Finding) -> Frontmatter:
