@@ -1,18 +1,17 @@
 """What the page about a change shows: the meaning first, then the texts."""
 
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
-
-from django.urls import reverse
 
 from agents.comparing import Comparison, comparison_of, comparison_with
+from agents.editor.opened import INLINE, SIDE, opening
 from agents.models import AgentVersion, ReviewBasis
 from agents.review_policy import policy_for, votes_of
 from agents.services import no_such_version
-from agents.textdiff import inline, side_by_side
+from agents.textdiff import both
 from governance.base.errors import InvalidInput
+from governance.people.models import User
 
-SIDE, INLINE = "side", "inline"
 MOST_OFFERED = 100
 
 
@@ -38,41 +37,44 @@ def votes_for(comparison: Comparison, version: AgentVersion) -> int:
     return votes_of(policy_for(comparison, tier=version.agent.tier))
 
 
-def diff_page(version: AgentVersion, *, chosen: str, view: str) -> dict[str, Any]:
-    """The comparison, what it asks for, the texts in one or two columns, and what else to pick."""
+def diff_page(version: AgentVersion, user: User, *, chosen: str, view: str) -> dict[str, Any]:
+    """The comparison, what it asks for, the texts in two ways, who opened them, what else to pick.
+
+    ``view`` is the part that a link wants open from the start.
+    """
     comparison = comparison_for(version, chosen)
-    view = INLINE if view == INLINE else SIDE
+    base = comparison.base
     return {
         "agent": version.agent,
         "version": version,
         "comparison": comparison,
         "votes": votes_for(comparison, version),
-        "view": view,
-        "tabs": _tabs(version, comparison, view),
+        "view": view if view in {SIDE, INLINE} else "",
+        "texts": both(base.text, version.text) if base else None,
+        "findings": _new_findings(version, base),
         "sequences": _sequences(version),
-        **_texts(version, comparison, view),
+        "line_url": f"{version.get_absolute_url()}?line=",
+        **opening(version, user),
     }
 
 
-def _texts(version: AgentVersion, comparison: Comparison, view: str) -> dict[str, Any]:
-    if comparison.base is None:
-        return {}
-    if view == INLINE:
-        return {"lines": inline(comparison.base.text, version.text)}
-    return {"rows": side_by_side(comparison.base.text, version.text)}
-
-
-def _tabs(version: AgentVersion, comparison: Comparison, view: str) -> list[dict[str, Any]]:
-    base = {"from": comparison.base.sequence} if comparison.base else {}
-    url = reverse("agent-version-diff", args=[version.agent.slug, version.sequence])
-    return [
-        {
-            "label": label,
-            "href": f"{url}?{urlencode({**base, 'view': name})}#text",
-            "current": name == view,
-        }
-        for name, label in ((SIDE, "Side by side"), (INLINE, "In one column"))
+def _new_findings(
+    version: AgentVersion, base: AgentVersion | None
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """What was noticed in this version and not in the base; and what no longer is."""
+    before = {_identity(finding): finding for finding in (base.findings if base else [])}
+    now = {_identity(finding): finding for finding in version.findings}
+    groups = [
+        ("Noticed now", [finding for key, finding in now.items() if key not in before]),
+        ("Gone", [finding for key, finding in before.items() if key not in now]),
+        ("As before", [finding for key, finding in now.items() if key in before]),
     ]
+    return [(title, found) for title, found in groups if found]
+
+
+def _identity(finding: Mapping[str, Any]) -> tuple[str, str]:
+    """The line is left out: it moves with every line above it."""
+    return finding["code"], finding.get("excerpt") or finding["message"]
 
 
 def _sequences(version: AgentVersion) -> list[int]:

@@ -45,11 +45,36 @@ class Row:
     right: tuple[Piece, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The same changes in one column and in two; ``changed`` counts lines gone and lines new."""
+
+    lines: list[Line]
+    rows: list[Row]
+
+    @property
+    def changed(self) -> int:
+        return sum(line.kind in {"add", "del"} for line in self.lines)
+
+
+def both(old: str, new: str) -> Texts:
+    """Both ways to show what changed, compared once."""
+    before, after = old.split("\n"), new.split("\n")
+    hunks = list(_hunks(before, after))
+    return Texts(_in_one(before, after, hunks), _in_two(before, after, hunks))
+
+
 def inline(old: str, new: str) -> list[Line]:
     """The changed lines with some around them, in one column."""
     before, after = old.split("\n"), new.split("\n")
+    return _in_one(before, after, list(_hunks(before, after)))
+
+
+def _in_one(
+    before: Sequence[str], after: Sequence[str], hunks: Sequence[Sequence[Opcode]]
+) -> list[Line]:
     found: list[Line] = []
-    for hunk in _hunks(before, after):
+    for hunk in hunks:
         found.append(Line("hunk", _where(hunk)))
         for tag, i1, i2, j1, j2 in hunk:
             if tag == "equal":
@@ -65,8 +90,13 @@ def inline(old: str, new: str) -> list[Line]:
 def side_by_side(old: str, new: str) -> list[Row]:
     """The same in two columns, lines that replace each other on one row."""
     before, after = old.split("\n"), new.split("\n")
+    return _in_two(before, after, list(_hunks(before, after)))
+
+
+def _in_two(
+    before: Sequence[str], after: Sequence[str], hunks: Sequence[Sequence[Opcode]]
+) -> list[Row]:
     found: list[Row] = []
-    hunks = list(_hunks(before, after))
     changed = sum(i2 - i1 for hunk in hunks for tag, i1, i2, _, _ in hunk if tag != "equal")
     for hunk in hunks:
         found.append(Row("hunk", left=(Piece(_where(hunk)),)))

@@ -50,11 +50,21 @@ def test_the_meaning_stands_before_the_text_and_what_is_grave_before_the_rest(cl
     assert 'data-tone="bad"' in text
 
 
-def test_the_texts_stand_side_by_side_or_in_one_column(client, changed):
-    assert "diff-sides" in page(client)
-    column = page(client, f"{URL}?view=inline")
-    assert "diff-sides" not in column
-    assert "diff-del" in column
+def test_the_texts_stand_side_by_side_and_in_one_column_each_to_be_opened(client, changed):
+    text = page(client)
+    parts = [text.index(f'data-part="{part}"') for part in ("side", "inline", "findings")]
+    assert parts == sorted(parts)
+    assert "diff-sides" in text
+    assert "diff-del" in text
+    assert " open>" not in text
+    assert 'data-part="inline" id="inline" open>' in page(client, f"{URL}?view=inline")
+
+
+def test_lines_of_the_change_lead_to_where_they_are_commented(client, changed):
+    text = page(client)
+    assert 'id="S5"' in text
+    assert 'id="L5"' in text
+    assert text.count('href="/agents/worker/versions/2/?line=5#L5"') == 2
 
 
 def test_another_version_is_chosen_to_compare_with(client, changed):
