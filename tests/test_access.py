@@ -42,6 +42,11 @@ POST agents                                 L  403  302  302  302  302  403    L
 GET  agent                                L  403  200  200  200  200  403    L
 POST agent-suspend                        L  403  302  302  403  302  403    L
 POST agent-lift                           L  403  302  302  403  302  403    L
+GET  agent-new                            L  403  200  200  200  200  403    L
+POST agent-new                              L  403  302  403  403  403  403    L
+GET  agent-edit                           L  403  200  200  200  200  403    L
+POST agent-edit                             L  403  302  403  403  403  403    L
+POST agent-version-opened                   L  403  302  302  302  302  403    L
 GET  agent-version                        L  403  200  200  200  200  403    L
 GET  agent-version-raw                    L  403  200  200  200  200  403    L
 POST agent-version-submit                 L  403  302  403  403  403  403    L
@@ -175,10 +180,12 @@ ARGUMENTS = {
     "admin:escalations_escalation_decide": {"pk": "{case_id}"},
     "admin:view_on_site": {"content_type_id": 1, "object_id": 1},
     "agent": {"slug": "worker"},
+    "agent-edit": {"slug": "worker"},
     "agent-lift": {"slug": "halted", "suspension_id": "{suspension}"},
     "agent-suspend": {"slug": "worker"},
     "agent-version": {"slug": "worker", "sequence": 1},
     "agent-version-diff": {"slug": "worker", "sequence": 1},
+    "agent-version-opened": {"slug": "worker", "sequence": 1},
     "agent-version-raw": {"slug": "worker", "sequence": 1},
     "agent-version-release": {"slug": "approved", "sequence": 1},
     "agent-version-submit": {"slug": "halted", "sequence": 1},
@@ -209,7 +216,15 @@ ARGUMENTS = {
 }
 VOTE = {"verdict": "approve"}
 SENT: dict[str, dict[str, Any]] = {
+    "agent-edit": {"act": "save", "newest": 1, "text": "{definition_of_worker}"},
+    "agent-new": {
+        "act": "save",
+        "filename": "fresh.md",
+        "family": "sample",
+        "text": "{definition}",
+    },
     "agent-suspend": {"reason": "Wrong answers."},
+    "agent-version-opened": {"part": "text"},
     "agent-version-release": {"environment": "production"},
     "agent-version-vote": VOTE | {"seen_sha256": "{reviewed_sha256}"},
     "agents": {"family": "sample", "text": "{definition}"},
@@ -260,7 +275,7 @@ def built() -> SimpleNamespace:
         key_id=key.pk,
         suspension=suspension.pk,
         reviewed_sha256=reviewed.sha256,
-        definition=agent_acts.definition("new").decode(),
+        definition=agent_acts.definition("fresh").decode(),
         definition_of_worker=agent_acts.definition("worker", "More.\n").decode(),
         constitution=law_acts.raw("More.").decode(),
         law=vague.sequence,

@@ -8,9 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents import services
-from agents.releasing import services as releasing
 from agents.importing import MAX_BYTES
 from agents.models import AgentVersion, Release, Suspension
+from agents.releasing import services as releasing
 from governance.audit.models import AuditEvent
 from governance.people.models import Role
 from governance.review.models import Review, Vote
@@ -69,13 +69,13 @@ def test_several_files_come_in_with_a_result_for_each(client):
     client.post(BOARD, {"family": "Shop", "uploads": [upload("same.md", same)]})
     files = [
         upload("same.md", same),
-        upload("new.md", acts.definition("new")),
+        upload("fresh.md", acts.definition("fresh")),
         upload("big.md", b"x" * (MAX_BYTES + 1)),
     ]
     answer = client.post(BOARD, {"family": "Shop", "uploads": files}, follow=True)
     assert answer.redirect_chain == [("/agents/", 302)]
     results = [(row["file"], row["result"]) for row in answer.context["results"]]
-    assert results == [("same.md", "unchanged"), ("new.md", "new"), ("big.md", "refused")]
+    assert results == [("same.md", "unchanged"), ("fresh.md", "new"), ("big.md", "refused")]
     assert "A definition may be at most 1 MB." in text_of(answer)
     assert client.get(BOARD).context["results"] is None
 
