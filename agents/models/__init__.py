@@ -24,6 +24,7 @@ from agents.models.intake import (
     ImportRun,
 )
 from agents.models.permits import (
+    Halt,
     Permit,
 )
 from agents.models.releases import (
@@ -57,6 +58,7 @@ __all__ = [
     "Coordination",
     "Environment",
     "Family",
+    "Halt",
     "ImportRun",
     "Judgement",
     "MatrixVerdict",

@@ -27,6 +27,7 @@ class RuleStance(models.Model):
     ``matchers`` is a list of structured matchers; ``rule_sha256`` is the fingerprint of the
     sentence that was judged: a rule reworded since needs a new look. A row waits while
     ``confirmed_at`` is empty; loosening is confirmed by somebody else than who asked for it.
+    One that was refused or taken back is closed instead.
     """
 
     agent = models.ForeignKey(Agent, models.PROTECT, related_name="rule_stances")
@@ -43,6 +44,11 @@ class RuleStance(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
     )
     confirmed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
+    )
+    closed_at = models.DateTimeField(null=True)
+    closed_because = models.TextField(blank=True)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-id"]
@@ -62,6 +68,16 @@ class RuleStance(models.Model):
                 condition=Q(rule_class__in=["enforced", "gated"]) & ~Q(mode="")
                 | Q(rule_class__in=["reviewed", "advisory"], mode=""),
                 name="%(app_label)s_%(class)s_mode_where_it_bites",
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_at=None, closed_by=None)
+                | Q(closed_at__isnull=False, closed_by__isnull=False, confirmed_at=None),
+                name="%(app_label)s_%(class)s_closed_by_somebody",
+            ),
+            models.UniqueConstraint(
+                fields=["agent", "key"],
+                condition=Q(confirmed_at=None, closed_at=None),
+                name="%(app_label)s_%(class)s_one_waits",
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
