@@ -15,6 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from agents import services as agents
+from agents.batches.services import open_batch
 from agents.releasing import services as releasing
 from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask
@@ -53,6 +54,12 @@ POST agent-version-submit                 L  403  302  403  403  403  403    L
 POST agent-version-vote                   L  403  403  302  403  403  403    L
 POST agent-version-release                L  403  302  302  403  403  403    L
 GET  agent-version-diff                   L  403  200  200  200  200  403    L
+GET  batches                              L  403  200  200  200  200  403    L
+GET  batch-new                            L  403  200  200  200  200  403    L
+POST batch-new                            L  403  302  403  403  403  403    L
+GET  batch                                L  403  200  200  200  200  403    L
+POST batch-vote                           L  403  403  302  403  403  403    L
+POST batch-release                        L  403  200  200  403  403  403    L
 GET  constitution                         L  404  200  200  200  200  404    L
 POST constitution-import                  L  404  302  403  403  403  404    L
 GET  constitution-version                 L  404  200  200  200  200  404    L
@@ -87,6 +94,10 @@ GET  api-agent-versions                 401  403  200  200  200  200  403  200
 POST api-agent-versions                 401  403  201  403  403  403  403  201
 GET  api-agent-version-diff             401  403  200  200  200  200  403  200
 GET  api-agent-resolve                  401  403  200  200  200  200  403  200
+GET  api-batches                        401  403  200  200  200  200  403  403
+POST api-batches                        401  403  201  403  403  403  403  403
+GET  api-batch                          401  403  200  200  200  200  403  403
+POST api-batch-votes                    401  403  403  200  403  403  403  403
 GET  api-cases                          401  403  200  200  200  200  403  200
 POST api-cases                          401  403  403  403  403  403  403  201
 GET  api-case                           401  403  200  200  200  200  403  200
@@ -194,8 +205,13 @@ ARGUMENTS = {
     "api-agent-resolve": {"slug": "worker"},
     "api-agent-version-diff": {"slug": "worker", "sequence": 1},
     "api-agent-versions": {"slug": "worker"},
+    "api-batch": {"batch_id": "{batch}"},
+    "api-batch-votes": {"batch_id": "{batch}"},
     "api-constitution-version": {"sequence": "{law}"},
     "api-constitution-votes": {"sequence": "{plain_law}"},
+    "batch": {"batch_id": "{batch}"},
+    "batch-release": {"batch_id": "{batch}"},
+    "batch-vote": {"batch_id": "{batch}"},
     "constitution-acknowledge": {"sequence": "{law}", "finding_key": "{finding}"},
     "constitution-raw": {"sequence": "{law}"},
     "constitution-submit": {"sequence": "{law}"},
@@ -230,6 +246,11 @@ SENT: dict[str, dict[str, Any]] = {
     "agents": {"family": "sample", "text": "{definition}"},
     "api-agent-versions": {"text": "{definition_of_worker}"},
     "api-agents-check": {"text": "{definition}"},
+    "api-batch-votes": VOTE | {"seen_sha256": "{batch_sha256}"},
+    "api-batches": {"kind": "baseline", "version_ids": ["{draft}"]},
+    "batch-new": {"kind": "baseline", "version": "{draft}"},
+    "batch-release": {"environment": "production"},
+    "batch-vote": VOTE | {"seen_sha256": "{batch_sha256}"},
     "api-case-ballots": {
         "verdict": "approved_option",
         "option": "jwt",
@@ -266,6 +287,8 @@ def built() -> SimpleNamespace:
     suspension = releasing.suspend(slug="halted", reason="Wrong answers.", by=owner, at=now)
     agents.submit_version(version_id=reviewed.pk, by=owner, at=now)
     agent_acts.approve(approved, at=now)
+    listed = agent_acts.bring_in(owner, raw=agent_acts.definition("listed"), at=now)
+    batch = open_batch(kind="baseline", version_ids=[listed.pk], title="One", by=owner, at=now)
     vague, plain_law = law_acts.submitted(law_acts.VAGUE), law_acts.submitted(by=owner)
     case = case_acts.ask(runner, at=now, agent="worker")
     ask = Ask.objects.get(subject=case.subject)
@@ -275,6 +298,9 @@ def built() -> SimpleNamespace:
         key_id=key.pk,
         suspension=suspension.pk,
         reviewed_sha256=reviewed.sha256,
+        draft=halted.pk,
+        batch=batch.pk,
+        batch_sha256=batch.sha256,
         definition=agent_acts.definition("fresh").decode(),
         definition_of_worker=agent_acts.definition("worker", "More.\n").decode(),
         constitution=law_acts.raw("More.").decode(),
@@ -323,6 +349,8 @@ def rows(table: str) -> list[Any]:
 def filled(value: Any, world: SimpleNamespace) -> Any:
     if isinstance(value, dict):
         return {name: filled(one, world) for name, one in value.items()}
+    if isinstance(value, list):
+        return [filled(one, world) for one in value]
     if isinstance(value, str) and value.startswith("{"):
         return getattr(world, value[1:-1])
     return value

@@ -1,3 +1,9 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from agents.batches.api import views
+
+urlpatterns = [
+    path("batches/", views.BatchList.as_view(), name="api-batches"),
+    path("batches/<int:batch_id>/", views.BatchDetail.as_view(), name="api-batch"),
+    path("batches/<int:batch_id>/votes/", views.BatchVotes.as_view(), name="api-batch-votes"),
+]
