@@ -11,10 +11,14 @@ from django.utils import timezone
 
 from agents.comparing import CHANGE_TONES
 from agents.diff_page import comparison_for, votes_for
-from agents.forms import ImportForm, ReleaseForm, SuspendForm
-from agents.models import Agent, AgentVersion, Family, Release, Suspension, TriggerKind
+from agents.editor.opened import opening
+from agents.family.pages import panel as surroundings_panel
+from agents.forms import ReleaseForm, SuspendForm
+from agents.intake.fixing import fixes_of
+from agents.models import Agent, AgentVersion, Family, Suspension, TriggerKind
 from agents.overview import HEAVY, badges_of, for_overview, overviews, released, severities
 from agents.permissions import why_not
+from agents.releasing.pages import active_family_suspensions, where_it_runs
 from agents.standing import (
     STANDING_TONES,
     check_releasable,
@@ -51,7 +55,6 @@ def board(query: Mapping[str, str]) -> dict[str, Any]:
     return {
         "rows": overviews(rows[:PER_PAGE], at=timezone.now()),
         "segments": _segments(family),
-        "family_names": ImportForm.families(),
         "first": _board_url(family) if after else "",
         "next": _board_url(family, rows[PER_PAGE - 1].slug) if more else "",
     }
@@ -94,9 +97,9 @@ def agent(found: Agent, user: User, form: SuspendForm | None = None) -> dict[str
         "versions": versions,
         "newest": newest,
         "contract": _contract(newest) if newest else {},
-        "peers": peers(newest) if newest else [],
-        "current": released([found.pk])[found.pk],
-        "releases": _releases(found),
+        **surroundings_panel(found),
+        **where_it_runs(found, user, at=timezone.now()),
+        "family_stops": active_family_suspensions(found),
         "suspensions": list(_suspensions(found)),
         "suspend_form": form or SuspendForm(sequences=[v.sequence for v in versions]),
         "why_no_suspension": why_not(user, Permission.SUSPEND),
@@ -108,14 +111,6 @@ def _contract(version: AgentVersion) -> dict[str, Any]:
         pk=version.pk
     )
     return contract
-
-
-def _releases(found: Agent) -> QuerySet[Release]:
-    related = found.releases.select_related("environment", "version", "released_by")
-    return related.only(
-        "at", "environment__name", "environment__slug", "version__sequence", "released_by__name",
-        "released_by__email",
-    )[:20]  # fmt: skip
 
 
 def _suspensions(found: Agent) -> QuerySet[Suspension]:
@@ -166,6 +161,7 @@ def version(
     review = latest_review(found.subject)
     unsubmittable = sentence_of(check_submittable, found, law=law_sha256)
     comparison = comparison_for(found)
+    panel = panel_for(user, review, at=timezone.now()) if review else None
     return {
         "agent": found.agent,
         "version": found,
@@ -175,11 +171,13 @@ def version(
         "triggers": _by_kind(found.contract.get("triggers", [])),
         "peers": peers(found),
         "findings": sorted(found.findings, key=_gravity),
+        "fixes": fixes_of(found),
         "repairs": [f for f in found.findings if f["code"] in REPAIRS],
         "lines": found.text.split("\n"),
         "body": split_frontmatter(found.text).body,
         "law": law,
-        "panel": panel_for(user, review, at=timezone.now()) if review else None,
+        "panel": panel,
+        **opening(found, user, panel.votes if panel else ()),
         "vote_form": form or (VoteForm.about(review) if review else None),
         "why_no_submission": why_not(user, Permission.PROPOSE) or unsubmittable,
         "can_be_submitted": not unsubmittable,

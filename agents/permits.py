@@ -5,7 +5,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from agents.models import Agent, Permit, Suspension
+from agents.models import Agent, Permit
+from agents.releasing.suspensions import suspension_on
 from governance.audit.actors import Actor, system
 from governance.audit.services import append
 from governance.base.canonical import stamp
@@ -55,10 +56,24 @@ def grant_permit(
 
 
 @transaction.atomic
-def spend_permit(*, source: str, runner: Runner, request_sha256: str, at: datetime) -> Permit:
-    """Use the permit, once. The row is locked, so of several at once one succeeds."""
+def spend_permit(
+    *,
+    source: str,
+    runner: Runner,
+    request_sha256: str,
+    at: datetime,
+    version_id: int | None = None,
+) -> Permit:
+    """Use the permit, once. The row is locked, so of several at once one succeeds.
+
+    ``version_id`` is the version that asked: while it is suspended nothing is spent.
+    """
     permit = _locked(source, runner)
     _check_spendable(permit, request_sha256=request_sha256, at=at)
+    if suspension := suspension_on(permit.agent, version_id=version_id):
+        raise Conflict(
+            f"{permit.agent} is suspended: {suspension.reason} Do not act.", code="suspended"
+        )
     permit.spent_at = at
     permit.save(update_fields=["spent_at"])
     append(
@@ -90,5 +105,3 @@ def _check_spendable(permit: Permit, *, request_sha256: str, at: datetime) -> No
             "What you are about to do is not what was permitted: the fingerprints differ.",
             code="other_request",
         )
-    if Suspension.objects.filter(agent=permit.agent, version=None, lifted_at=None).exists():
-        raise Conflict(f"{permit.agent} is suspended. Do not act.", code="suspended")

@@ -22,5 +22,4 @@ urlpatterns = [
     path(f"{VERSION}raw/", views.raw, name="agent-version-raw"),
     path(f"{VERSION}submit/", views.submit, name="agent-version-submit"),
     path(f"{VERSION}vote/", views.vote, name="agent-version-vote"),
-    path(f"{VERSION}release/", views.release, name="agent-version-release"),
 ]

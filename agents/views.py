@@ -1,7 +1,6 @@
 """The family board, an agent, a version, and what people do there."""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -11,25 +10,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from agents import pages, services
 from agents.diff_page import diff_page
-from agents.forms import ImportForm, ReleaseForm, SuspendForm
+from agents.forms import SuspendForm
 from agents.permissions import agent_for, why_not
 from agents.releasing import services as releasing
 from agents.standing import with_status
 from governance.asking.links import method_of
-from governance.base.errors import InvalidInput, Refusal
-from governance.people.models import User
 from governance.people.permissions import Permission, check
-from governance.people.refusals import record
-from governance.people.services import actor_of
 from governance.people.signed_in import person
 from governance.review.forms import VoteForm
 from governance.review.services import latest_review
 
-RESULTS = "import_results"
 View = Callable[..., HttpResponse]
 
 
@@ -45,52 +39,13 @@ def for_people(view: View) -> View:
     return checked
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe
 @for_people
 def agents(request: HttpRequest) -> HttpResponse:
-    """The family board, and the form that brings definitions in."""
-    form = ImportForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid():
-        request.session[RESULTS] = _import_all(form, person(request))
-        return redirect("agents")
+    """The family board."""
     context = pages.board(request.GET)
-    return render(
-        request,
-        "agents/board.html",
-        {
-            **context,
-            "form": form,
-            "results": request.session.pop(RESULTS, None),
-            "why_no_import": why_not(request.user, Permission.PROPOSE),
-        },
-        status=400 if request.method == "POST" else 200,
-    )
-
-
-def _import_all(form: ImportForm, by: User) -> list[dict[str, Any]]:
-    """Each file on its own: a refused one holds up no other."""
-    at = timezone.now()
-    family = form.cleaned_data["family"]
-    return [_import_one(name, raw, family, by, at) for name, raw in form.definitions()]
-
-
-def _import_one(name: str, raw: bytes, family: str, by: User, at: datetime) -> dict[str, Any]:
-    shown = name or "Pasted text"
-    try:
-        version, created = services.import_definition(
-            raw=raw, filename=name, family=family, by=by, at=at
-        )
-    except Refusal as refusal:
-        record(refusal, by=actor_of(by), where=f"import {name}")
-        return {"file": shown, "result": "refused", "sentence": refusal.sentence}
-    return {
-        "file": shown,
-        "result": "new" if created else "unchanged",
-        "agent": version.agent.slug,
-        "sequence": version.sequence,
-        "url": version.get_absolute_url(),
-        "findings": len(version.findings),
-    }
+    why = why_not(request.user, Permission.PROPOSE)
+    return render(request, "agents/board.html", {**context, "why_no_import": why})
 
 
 @require_safe
@@ -121,7 +76,10 @@ def _version_page(request: HttpRequest, found: Any, form: VoteForm | None = None
 def diff(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
     """What a version changes in another one: its meaning, then its text."""
     found = _version(request, slug, sequence, with_text=True)
-    context = diff_page(found, chosen=request.GET.get("from", ""), view=request.GET.get("view", ""))
+    asked = request.GET
+    context = diff_page(
+        found, person(request), chosen=asked.get("from", ""), view=asked.get("view", "")
+    )
     return render(request, "agents/diff.html", context)
 
 
@@ -162,21 +120,6 @@ def vote(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
         at=timezone.now(),
     )
     messages.success(request, f"Your vote is recorded. {voted.get_status_display()}.")
-    return redirect(found)
-
-
-@require_POST
-@for_people
-def release(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
-    found = _version(request, slug, sequence)
-    form = ReleaseForm(request.POST)
-    if not form.is_valid():
-        raise InvalidInput("Choose an environment.")
-    environment = form.cleaned_data["environment"]
-    releasing.release(
-        version_id=found.pk, environment=environment.slug, by=person(request), at=timezone.now()
-    )
-    messages.success(request, f"Version {sequence} is released to {environment.name.lower()}.")
     return redirect(found)
 
 

@@ -82,7 +82,13 @@ def consume(
     verdict = _verdict(case)
     if verdict != Verdict.APPROVED_OPTION or not case.has_action:
         raise Conflict(f"The answer to {case.ref} permits no act.", code="no_permit")
-    permit = spend_permit(source=case.subject, runner=runner, request_sha256=request_sha256, at=at)
+    permit = spend_permit(
+        source=case.subject,
+        runner=runner,
+        request_sha256=request_sha256,
+        at=at,
+        version_id=case.version_id,
+    )
     receipt = sign(
         audience=f"runner:{runner.slug}",
         subject=case.subject,

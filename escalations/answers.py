@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 
 from agents.models import Permit
+from agents.releasing.suspensions import suspension_on
 from escalations.models import Ballot, Decision, Escalation, Message, Outcome, Status, Verdict
 from governance.base.canonical import stamp
 from governance.base.errors import NotThere
@@ -40,12 +41,16 @@ _RELATED = (
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A case with all that its answer needs, read in at most three queries."""
+    """A case with all that its answer needs, read in at most four queries.
+
+    ``suspended`` is the reason why the act that was permitted must not be done now.
+    """
 
     case: Escalation
     ballots: Sequence[Ballot] = ()
     permit: Permit | None = None
     questions: Sequence[Message] = field(default=())
+    suspended: str = ""
 
     @property
     def revision(self) -> int:
@@ -77,10 +82,18 @@ def file_of(case: Escalation) -> CaseFile:
     if case.status == Status.DECIDED:
         ballots = list(case.ballots.select_related("voter", "option"))
         permit = Permit.objects.filter(source=case.subject).first() if case.has_action else None
-        return CaseFile(case, ballots=ballots, permit=permit)
+        return CaseFile(case, ballots=ballots, permit=permit, suspended=_suspended(case, permit))
     if case.status == Status.INFO_REQUESTED:
         return CaseFile(case, questions=_unanswered(case))
     return CaseFile(case)
+
+
+def _suspended(case: Escalation, permit: Permit | None) -> str:
+    """Why an act that people permitted is not to be done: its agent was suspended since."""
+    if permit is None or permit.spent_at:
+        return ""
+    suspension = suspension_on(case.agent, version_id=case.version_id)
+    return f"Suspended: {suspension.reason}" if suspension else ""
 
 
 def _unanswered(case: Escalation) -> list[Message]:
@@ -119,9 +132,10 @@ def decision_text(ballot: Ballot) -> str:
 
 
 def proceeds(file: CaseFile) -> bool:
-    """True only for a decision by people that does not reject."""
+    """True only for a decision by people that does not reject, of an agent not suspended since."""
     decision = file.decision
-    return decision is not None and decision.ballot.verdict != Verdict.REJECTED
+    is_approved = decision is not None and decision.ballot.verdict != Verdict.REJECTED
+    return is_approved and not file.suspended
 
 
 def answer_of(file: CaseFile) -> dict[str, Any]:
@@ -140,7 +154,7 @@ def answer_of(file: CaseFile) -> dict[str, Any]:
         "request_sha256": case.request_sha256,
         "proceed": proceeds(file),
         "next": next_step(file),
-        "message": WHAT_NOW.get(case.status, ""),
+        "message": file.suspended or WHAT_NOW.get(case.status, ""),
         "settled_reason": case.settled_reason,
         "questions": [_question(message) for message in file.questions],
         **_decided(file),
@@ -224,6 +238,8 @@ def answer_markdown(file: CaseFile) -> str:
     ballot = decision.ballot
     constraints = joint_constraints(agreeing(ballot, file.ballots))
     stop = "" if proceeds(file) else f" {DO_NOT_PROCEED}"
+    if file.suspended:
+        stop = f" {file.suspended}{stop}"
     return _block(
         DECISION=decision_text(ballot) + stop,
         APPROACH=ballot.approach or (ballot.option.description if ballot.option else ""),

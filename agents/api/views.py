@@ -60,7 +60,7 @@ COUNTED = (
 )
 
 
-def _principal(request: Request) -> User | Runner:
+def principal_of(request: Request) -> User | Runner:
     """Who calls: the permission classes let nobody else through."""
     principal: Any = request.user
     if not isinstance(principal, User | Runner):
@@ -132,7 +132,7 @@ class VersionList(generics.ListAPIView[AgentVersion]):
             raw=definition_of(request),
             filename=named_in(request, "filename", f"{slug}.md"),
             family=named_in(request, "family", ""),
-            by=_principal(request),
+            by=principal_of(request),
             at=timezone.now(),
             slug=slug,
         )
@@ -231,7 +231,7 @@ class Resolve(APIView):
     )
     def get(self, request: Request, slug: str) -> HttpResponse:
         """The approved definition. 409 says why there is none; then do not start the agent."""
-        at, principal = timezone.now(), _principal(request)
+        at, principal = timezone.now(), principal_of(request)
         environment = request.query_params.get("environment", "production")
         standing = stand(slug=slug, environment=environment, principal=principal, at=at)
         markdown = isinstance(request.accepted_renderer, MarkdownRenderer)

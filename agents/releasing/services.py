@@ -19,7 +19,7 @@ from governance.people.permissions import Permission, check
 from governance.people.services import actor_of
 from governance.review.mandatory import require_verdict
 from governance.review.models import Review, ReviewStatus
-from governance.review.services import latest_review
+from governance.review.services import latest_review, withdraw_review
 
 LONGEST_REASON = 4000
 SHORTEST_EMERGENCY = 20
@@ -181,17 +181,9 @@ def _check_breakable(version: AgentVersion) -> None:
     """What no emergency overrides: a suspension, a verdict, an earlier broken glass, no law."""
     if suspension := suspensions_of(version).first():
         raise suspended(suspension.reason)
-    law = current_sha256()
-    if requires_compliance(version) and not law:
+    if requires_compliance(version) and not current_sha256():
         raise Conflict(
             "This agent requires a constitution, and none is ratified.", code="no_constitution"
-        )
-    review = latest_review(version.subject)
-    if review and review.status == ReviewStatus.APPROVED and review.constitution_sha256 == law:
-        raise Conflict(
-            "This version is approved: release it. Where that is refused, the reason given there "
-            "has to be dealt with.",
-            code="approved",
         )
     _check_first_glass(version)
 
@@ -221,6 +213,9 @@ def _mandatory_review(made: Release, *, by: User, at: datetime) -> Review:
     about = f"Break-glass: runs in {made.environment} until {made.expires_at:%Y-%m-%d %H:%M} UTC."
     review = latest_review(version.subject)
     tell = list(User.objects.with_role(Role.AUDITOR))
+    if review and review.part_of_id and review.status == ReviewStatus.IN_REVIEW:
+        # It needs a verdict of its own: the list that it was part of has to be opened anew.
+        review = withdraw_review(review_id=review.pk, by=actor_of(by), at=at)
     if review and review.status == ReviewStatus.IN_REVIEW:
         tell += list(User.objects.with_role(Role.APPROVER))
     else:

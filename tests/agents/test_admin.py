@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from agents import services
-from agents.releasing import services as releasing
 from agents.models import AgentVersion, Environment, Release, ReviewRule, Suspension
+from agents.releasing import services as releasing
 from governance.asking.models import Policy
 from governance.audit.models import AuditEvent
 from governance.people.models import Role

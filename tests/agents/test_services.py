@@ -8,9 +8,9 @@ from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
 from agents import services
-from agents.releasing import services as releasing
 from agents.importing import MAX_BYTES
 from agents.models import Agent, AgentVersion, Family, Release, Rule, Suspension
+from agents.releasing import services as releasing
 from governance.asking.models import Ask
 from governance.audit.models import AuditEvent
 from governance.audit.services import verify
@@ -365,7 +365,9 @@ def test_a_suspended_agent_is_not_released():
 def test_an_unknown_environment_is_refused():
     release = acts.put_into_production()
     with pytest.raises(NotThere):
-        releasing.release(version_id=release.version_id, environment="moon", by=acts.owner(), at=NOW)
+        releasing.release(
+            version_id=release.version_id, environment="moon", by=acts.owner(), at=NOW
+        )
 
 
 @pytest.mark.parametrize("roles", [[], [Role.AUDITOR], [Role.ADMINISTRATOR]])

@@ -154,10 +154,9 @@ def test_the_main_job_from_an_empty_portal_to_a_reported_outcome(
     with visitor() as page:
         enter(page, olivia, "/agents/python-backend/versions/1/")
         page.get_by_role("button", name="Release").click()
-        confirm = page.get_by_role("dialog").get_by_role("button", name="Release")
-        if confirm.count():
-            confirm.click()
-        page.get_by_text("Production").first.wait_for()
+        page.get_by_role("heading", name="Release version 1 to production").wait_for()
+        page.get_by_role("button", name="Release").click()
+        page.get_by_text("Version 1 is released to production").wait_for()
     code, out, err = told(stuck("resolve", "python-backend"))
     assert (code, out) == (0, definition.read_text(encoding="utf-8")), err
 

@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from agents.releasing.api import views
+
+urlpatterns = [
+    path("as-of/", views.AsOfView.as_view(), name="api-as-of"),
+    path("bundle/", views.BundleView.as_view(), name="api-bundle"),
+]

@@ -1,0 +1,137 @@
+"""The offline bundle: all that a runner may run, signed, for when the portal cannot be reached."""
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Max
+
+from agents.models import AgentVersion, Rule
+from agents.permissions import agents_for
+from agents.releasing.as_of import AsOf, Row, as_of
+from agents.releasing.exports import law_as_json, moment, reader_name
+from governance.audit.models import AuditEvent
+from governance.audit.receipts import sign
+from governance.base.canonical import digest_of, sha256_hex, stamp
+from governance.constitution.models import ConstitutionVersion
+from governance.people.models import Runner, User
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a bundle will hold, known before any text is read."""
+
+    past: AsOf
+    serial: int
+    principal: User | Runner
+
+    @property
+    def etag(self) -> str:
+        """Changes with what may run and, so that nobody keeps a dying one, twice in its life."""
+        half_life = timedelta(hours=settings.BUNDLE_HOURS) / 2
+        period = int(self.past.at.timestamp() // half_life.total_seconds())
+        standing = [
+            [row.release.pk, row.approval.pk if row.approval else None, row.code, row.reason]
+            for row in self.past.rows
+        ]
+        law = self.past.law.pk if self.past.law else None
+        reader = reader_name(self.principal)
+        return digest_of([FORMAT, reader, self.past.environment.slug, period, law, standing])[:32]
+
+
+def outline_of(*, environment: str, principal: User | Runner, at: datetime) -> Outline:
+    """Where everything of this reader stands now; the serial is read before the rest."""
+    serial = AuditEvent.objects.aggregate(newest=Max("id"))["newest"] or 0
+    return Outline(as_of(environment=environment, at=at, principal=principal), serial, principal)
+
+
+def signed_bundle(outline: Outline) -> dict[str, Any]:
+    """The bundle with a signature over the fingerprint of its canonical bytes."""
+    bundle = _bundle(outline)
+    signature = sign(
+        audience=reader_name(outline.principal),
+        subject=f"bundle:{outline.past.environment.slug}",
+        at=outline.past.at,
+        claims={
+            "bundle_sha256": digest_of(bundle),
+            "serial": outline.serial,
+            "expires_at": bundle["expires_at"],
+        },
+        typ="bundle",
+    )
+    return {"bundle": bundle, "signature": signature}
+
+
+def _bundle(outline: Outline) -> dict[str, Any]:
+    past = outline.past
+    texts = _texts(past)
+    running = [row for row in past.rows if row.release.version_id in texts]
+    rules = _rules(running)
+    return {
+        "format": FORMAT,
+        "environment": past.environment.slug,
+        "issued_at": stamp(past.at),
+        "expires_at": stamp(past.at + timedelta(hours=settings.BUNDLE_HOURS)),
+        "serial": outline.serial,
+        "constitution": _constitution(past),
+        "agents": [_agent(row, texts[row.release.version_id], rules) for row in running],
+        "revocations": _revocations(outline, {row.release.agent.slug for row in running}),
+    }
+
+
+def _texts(past: AsOf) -> dict[int, bytes]:
+    """The bytes of what runs; a text that is not the approved one is left out."""
+    wanted = {row.release.version_id: row.release.version.sha256 for row in past.rows if row.runs}
+    found = AgentVersion.objects.filter(pk__in=wanted).values_list("pk", "raw")
+    texts = {pk: bytes(raw) for pk, raw in found}
+    return {pk: raw for pk, raw in texts.items() if sha256_hex(raw) == wanted[pk]}
+
+
+def _constitution(past: AsOf) -> dict[str, Any] | None:
+    if past.law is None:
+        return None
+    text = ConstitutionVersion.objects.values_list("text", flat=True).get(pk=past.law.pk)
+    return {**(law_as_json(past.law) or {}), "text": text}
+
+
+def _agent(row: Row, raw: bytes, rules: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
+    release = row.release
+    return {
+        "slug": release.agent.slug,
+        "sequence": release.version.sequence,
+        "sha256": release.version.sha256,
+        "raw_base64": base64.b64encode(raw).decode(),
+        "approval": "break_glass" if row.is_broken_glass else "review",
+        "approved_under_sha256": row.approval.constitution_sha256 if row.approval else None,
+        "released_at": stamp(release.at),
+        "until": moment(row.until),
+        "rules": rules.get(release.version_id, []),
+    }
+
+
+def _rules(running: list[Row]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    versions = [row.release.version_id for row in running]
+    rules = Rule.objects.filter(version__in=versions).order_by("version_id", "position")
+    for rule in rules.values("version_id", "key", "modality", "text", "line"):
+        found.setdefault(rule.pop("version_id"), []).append(dict(rule))
+    return found
+
+
+def _revocations(outline: Outline, running: set[str]) -> list[dict[str, Any]]:
+    """Every other agent of this reader, with the reason why it does not run."""
+    stopped = {row.release.agent.slug: row for row in outline.past.rows}
+    slugs = agents_for(outline.principal).order_by("slug").values_list("slug", flat=True)
+    return [_revocation(slug, stopped.get(slug)) for slug in slugs if slug not in running]
+
+
+def _revocation(slug: str, row: Row | None) -> dict[str, Any]:
+    if row is None:
+        return {"slug": slug, "code": "not_released", "reason": "Nothing is released here."}
+    if row.runs:
+        return {"slug": slug, "code": "damaged", "reason": "The stored text is not the approved."}
+    return {"slug": slug, "code": row.code, "reason": row.reason}
