@@ -80,10 +80,11 @@ def comparison_of(version: AgentVersion) -> Comparison:
 
 def comparison_with(version: AgentVersion, base: AgentVersion | None) -> Comparison:
     """What a version changes in another one."""
-    return compare(read(version), base, approved=base is not None and _was_approved(base))
+    return compare(read(version), base, approved=base is not None and was_approved(base))
 
 
-def _was_approved(version: AgentVersion) -> bool:
+def was_approved(version: AgentVersion) -> bool:
+    """Whether people have approved it, whatever became of that since."""
     return Review.objects.filter(subject=version.subject, status=ReviewStatus.APPROVED).exists()
 
 

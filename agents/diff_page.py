@@ -6,7 +6,7 @@ from typing import Any
 from agents.comparing import Comparison, comparison_of, comparison_with
 from agents.editor.opened import INLINE, SIDE, opening
 from agents.models import AgentVersion, ReviewBasis
-from agents.review_policy import policy_for, votes_of
+from agents.review_policy import Requirement, policy_for
 from agents.services import no_such_version
 from agents.textdiff import both
 from governance.base.errors import InvalidInput
@@ -32,9 +32,9 @@ def _numbered(version: AgentVersion, sequence: str) -> AgentVersion:
     return found
 
 
-def votes_for(comparison: Comparison, version: AgentVersion) -> int:
-    """How many approvals this change needs, as the policies are now."""
-    return votes_of(policy_for(comparison, tier=version.agent.tier))
+def votes_for(comparison: Comparison, version: AgentVersion) -> Requirement:
+    """Whose and how many approvals this change needs, as the policies are now."""
+    return policy_for(comparison, tier=version.agent.tier)
 
 
 def diff_page(version: AgentVersion, user: User, *, chosen: str, view: str) -> dict[str, Any]:

@@ -7,9 +7,12 @@ from typing import Any
 from agents.comparing import Comparison, compare_with_base
 from agents.contract import ParsedDefinition
 from agents.importing import check_size, storable
+from agents.intake.fixing import apply_fixes, is_fixable, safe_fixes
 from agents.models import Agent, Tier, TriggerKind
 from agents.parsing import parse_definition
-from agents.review_policy import policy_for, votes_of
+from agents.review_policy import Requirement, policy_for
+from governance.base.editing import FIX, FIX_ALL
+from governance.base.errors import InvalidInput, NotThere
 from governance.base.findings import Finding, Severity
 
 _GRAVITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
@@ -17,11 +20,15 @@ _GRAVITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """``findings`` by gravity, then by line; ``lines`` is what their numbers count."""
+    """``findings`` by gravity, then by line; ``lines`` is what their numbers count.
+
+    ``fixable`` holds the keys of the findings that a click mends.
+    """
 
     parsed: ParsedDefinition
     comparison: Comparison
-    votes: int
+    votes: Requirement
+    fixable: frozenset[str]
     contract: dict[str, Any]
     triggers: list[tuple[str, list[dict[str, Any]]]]
     peers: list[dict[str, Any]]
@@ -34,10 +41,6 @@ class Preview:
     def lines(self) -> list[str]:
         return self.parsed.text.split("\n")
 
-    @property
-    def fixable(self) -> int:
-        return sum(finding.replacement is not None for finding in self.parsed.findings)
-
 
 def preview_of(raw: bytes, *, filename: str, agent: Agent | None) -> Preview:
     """The findings, the contract and what it changes, as saving it now would have them."""
@@ -49,11 +52,39 @@ def preview_of(raw: bytes, *, filename: str, agent: Agent | None) -> Preview:
     return Preview(
         parsed=parsed,
         comparison=comparison,
-        votes=votes_of(policy_for(comparison, tier=tier)),
+        votes=policy_for(comparison, tier=tier),
+        fixable=_fixable(raw, filename, parsed, agent),
         contract=contract,
         triggers=_by_kind(contract["triggers"]),
         peers=_peers(contract["coordination"]),
     )
+
+
+def _fixable(
+    raw: bytes, filename: str, parsed: ParsedDefinition, agent: Agent | None
+) -> frozenset[str]:
+    """An agent that is there keeps its name; a new one may get a better one."""
+    try:
+        found = safe_fixes(raw, filename) if agent else parsed.findings
+    except InvalidInput:
+        # The text names no agent at all, so no fix can take its name away.
+        found = parsed.findings
+    return frozenset(finding.key for finding in found if is_fixable(finding))
+
+
+def mended(raw: bytes, preview: Preview, act: str) -> tuple[bytes, list[Finding]]:
+    """The bytes after the fix of one finding (``fix:<key>``) or of all, and what was mended."""
+    key = act.removeprefix(FIX)
+    chosen = [
+        finding
+        for finding in preview.parsed.findings
+        if finding.key in preview.fixable and (act == FIX_ALL or finding.key == key)
+    ]
+    if chosen or act == FIX_ALL:
+        return apply_fixes(raw, chosen), chosen
+    if any(finding.key == key for finding in preview.parsed.findings):
+        raise InvalidInput("There is no safe fix for this: change the line yourself.")
+    raise NotThere("The text changed since: this finding is gone.", code="unknown_finding")
 
 
 def _by_kind(triggers: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

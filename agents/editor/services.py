@@ -4,23 +4,31 @@ from datetime import datetime
 
 from django.db import transaction
 
-from agents.importing import check_size, slug_of
+from agents.comparing import was_approved
+from agents.importing import read_definition
 from agents.models import Agent, AgentVersion
-from agents.parsing import parse_definition
-from agents.permissions import no_such_agent
-from agents.services import import_definition
+from agents.permissions import excluded_from
+from agents.services import import_definition, locked_agent
 from governance.base.errors import Conflict
 from governance.people.models import User
 
 
 @transaction.atomic
 def save_draft(
-    *, slug: str, raw: bytes, filename: str, newest: int, by: User, at: datetime
+    *,
+    slug: str,
+    raw: bytes,
+    filename: str,
+    newest: int,
+    base_id: int | None = None,
+    by: User,
+    at: datetime,
 ) -> tuple[AgentVersion, bool]:
-    """The agent's next version; ``Conflict`` where one came in after ``newest``."""
-    agent = Agent.objects.select_for_update().filter(slug=slug).first()
-    if agent is None:
-        raise no_such_agent(slug)
+    """The agent's next version; ``Conflict`` where one came in after ``newest``.
+
+    Whoever wrote the base counts as an author too, unless people have approved that already.
+    """
+    agent = locked_agent(slug)
     now = newest_of(agent)
     if now != newest:
         raise Conflict(
@@ -29,20 +37,37 @@ def save_draft(
             code="moved",
             newest=now,
         )
-    return import_definition(raw=raw, filename=filename, family="", by=by, at=at, slug=slug)
+    return import_definition(
+        raw=raw,
+        filename=filename,
+        family="",
+        by=by,
+        at=at,
+        slug=slug,
+        co_authors=_writers(agent, base_id),
+    )
+
+
+def _writers(agent: Agent, base_id: int | None) -> set[int]:
+    """Who wrote what the text began with: nobody approves his own words in another's draft."""
+    base = agent.versions.filter(pk=base_id).select_related("proposed_by").first()
+    if base is None or was_approved(base):
+        return set()
+    return excluded_from(base)
 
 
 @transaction.atomic
 def save_new(*, raw: bytes, filename: str, family: str, by: User, at: datetime) -> AgentVersion:
     """The first version of a new agent; ``Conflict`` where one of this name is there."""
-    check_size(raw)
-    slug = slug_of(parse_definition(raw, filename=filename), filename)
-    if Agent.objects.filter(slug=slug).exists():
-        raise _exists(slug)
-    version, _ = import_definition(raw=raw, filename=filename, family=family, by=by, at=at)
+    reading = read_definition(raw, filename)
+    if Agent.objects.filter(slug=reading.slug).exists():
+        raise _exists(reading.slug)
+    version, _ = import_definition(
+        raw=raw, filename=filename, family=family, by=by, at=at, reading=reading
+    )
     if version.sequence != 1:
         # Somebody else was faster; raising takes back what was written here.
-        raise _exists(slug)
+        raise _exists(reading.slug)
     return version
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from agents.editor.forms import ChangeForm, NewForm, StartForm
 from agents.editor.opened import open_part, opened_by, text_note, told
-from agents.editor.previewing import Preview, preview_of
+from agents.editor.previewing import Preview, mended, preview_of
 from agents.editor.services import newest_of, save_draft, save_new
 from agents.editor.starting import start_from, templates
 from agents.forms import ImportForm
@@ -21,7 +21,15 @@ from agents.models import Agent, AgentVersion
 from agents.permissions import agent_for, why_not
 from agents.services import no_such_version
 from agents.views import for_people
-from governance.base.editing import FIX, FIX_ALL, FileForm, bytes_of, fixed, form_of
+from governance.base.editing import (
+    FIX,
+    FIX_ALL,
+    FORM_FINDINGS,
+    FileForm,
+    bytes_of,
+    field_of,
+    form_of,
+)
 from governance.base.errors import InvalidInput, Refusal
 from governance.base.text_form import TextForm
 from governance.people.permissions import Permission
@@ -159,6 +167,7 @@ def _saved(desk: Desk) -> AgentVersion:
         raw=desk.raw,
         filename=desk.filename,
         newest=desk.form.cleaned_data["newest"] or 0,
+        base_id=desk.base.pk if desk.base else None,
         by=user,
         at=at,
     )
@@ -170,11 +179,12 @@ def _saved(desk: Desk) -> AgentVersion:
 
 
 def _fix(desk: Desk, act: str) -> None:
-    """Put the safe replacements into the text that the page shows again."""
+    """Put the safe fixes into the text that the page shows again."""
     preview = preview_of(desk.raw, filename=desk.filename, agent=desk.agent)
-    text = fixed(desk.form.typed_text, preview.findings, act)
-    desk.was_fixed = text != desk.form.typed_text
-    _hold(desk, text=text)
+    raw, done = mended(desk.raw, preview, act)
+    desk.was_fixed = bool(done)
+    of_the_form = any(finding.code in FORM_FINDINGS for finding in done)
+    _hold(desk, text=field_of(raw), **({"plain": "on"} if of_the_form else {}))
 
 
 def _hold(desk: Desk, **values: Any) -> None:

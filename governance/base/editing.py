@@ -17,6 +17,8 @@ _MOST_LINES = 3_000
 _ENDS = re.compile(r"\r\n|\r|\n")
 _NAMES = {"\r\n": "Windows", "\r": "old Macintosh", "\n": "plain"}
 FIX, FIX_ALL = "fix:", "fix-all"
+# What is said of a file's form: mending it is saving the text plainly.
+FORM_FINDINGS = frozenset({"LINE_ENDS", "BYTE_ORDER_MARK"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ def form_of(raw: bytes) -> FileForm:
 def typed(posted: str) -> str:
     """What was typed: browsers send every line end of a text field as CRLF."""
     return posted.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def field_of(raw: bytes) -> str:
+    """The text of bytes that :func:`bytes_of` made, as it was typed: nothing is repaired."""
+    return typed(raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace"))
 
 
 def bytes_of(text: str, *, like: bytes = b"", plain: bool = False) -> bytes:

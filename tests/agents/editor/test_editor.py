@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from agents.importing import MAX_BYTES
-from agents.models import Agent, AgentVersion, Family
+from agents.models import Agent, AgentVersion, Family, ReviewRule
 from governance.audit.models import AuditEvent
-from governance.people.models import Role
+from governance.people.models import Role, Team
 from tests.agents import acts
 from tests.factories import UserFactory
 
@@ -280,3 +280,40 @@ def test_pages_lead_to_the_editor(client, worker):
     assert f'href="{NEW}"' in client.get("/agents/").content.decode()
     sign_in(client, Role.AUDITOR)
     assert f'href="{NEW}"' not in client.get("/agents/").content.decode()
+
+
+# --- who wrote it ---------------------------------------------------------------------------
+
+
+def test_the_author_of_an_unapproved_base_counts_as_author_of_the_change(client, worker):
+    send(client, acts.definition(more="More.\n").decode())
+    assert AgentVersion.objects.first().co_authors == [worker.author_id]
+
+
+def test_the_author_of_an_approved_base_may_judge_the_change(client, worker):
+    acts.approve(worker)
+    send(client, acts.definition(more="More.\n").decode())
+    assert AgentVersion.objects.first().co_authors == []
+
+
+def test_mending_the_form_of_a_file_saves_it_plainly(client):
+    acts.bring_in(raw=acts.definition().replace(b"\n", b"\r\n"))
+    sign_in(client, Role.OWNER)
+    preview = send(client, acts.definition().decode(), "preview")
+    (fix,) = re.findall(r'value="(fix:[0-9a-f]+)"', preview.content.decode())
+    mended = send(client, field(preview), fix)
+    assert 'name="plain"' in mended.content.decode()
+    assert re.search(r'<input[^>]*name="plain"[^>]*checked', mended.content.decode())
+    send(client, field(mended), plain="on")
+    assert bytes(AgentVersion.objects.first().raw) == acts.definition()
+
+
+def test_a_team_that_a_change_needs_is_named(client, worker):
+    team = Team.objects.create(slug="security", name="Security")
+    for rule in ReviewRule.objects.filter(change_class="privilege"):
+        rule.policy.teams.add(team)
+    acts.approve(worker)
+    text = acts.definition().decode().replace(RULE, "")
+    assert "such a change needs 2 votes, one of them from Security" in text_of(
+        send(client, text, "preview")
+    )
