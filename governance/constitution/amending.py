@@ -38,6 +38,7 @@ _KINDS: dict[Shift, str] = {
     Shift.WEAKENED: "weakened",
     Shift.REDEFINED: "redefined",
 }
+_PREAMBLE = "Preamble"
 _SEMVER = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
 
 
@@ -70,11 +71,12 @@ class LawText:
 
     @cached_property
     def by_title(self) -> dict[str, str]:
-        """The free sections by the key of their title."""
+        """The free sections; those of one title are one."""
         found: dict[str, str] = {}
+        known: dict[str, str] = {}
         for title, text in self.sections:
-            key = plain_title(title).casefold()
-            found[key] = f"{found[key]}\n\n{text}" if key in found else text
+            title = known.setdefault(plain_title(title).casefold(), title)
+            found[title] = f"{found[title]}\n\n{text}" if title in found else text
         return found
 
 
@@ -392,7 +394,7 @@ def _change(
     status = " (NON-NEGOTIABLE)" if non_negotiable else ""
     return PrincipleChange(
         kind=kind,
-        key=shown.key,
+        key=sides[0].key,
         title=shown.title,
         before=was.text if was else "",
         after=now.text if now else "",
@@ -448,7 +450,7 @@ def _section_changes(base: LawText, after: LawText) -> Iterator[PartChange]:
             level = AmendmentLevel.MINOR if text.strip() else AmendmentLevel.PATCH
             yield _part(key, level, "", text, f"The section “{key}” is new.")
             continue
-        compared = compare_texts(old[before_key], text)
+        compared = compare_texts(old[before_key], text, plain_binds=key != _PREAMBLE)
         if compared.shift is not Shift.SAME:
             yield _compared(key, compared, old[before_key], text)
         elif before_key != key:

@@ -20,7 +20,8 @@ _BY_ORDER = re.compile(
     r"|\border of (?:precedence|priority|importance)\b"
     r"|\b(?:earlier|lower[- ]numbered|higher[- ]listed|first[- ]listed)\b.{0,60}"
     r"\b(?:wins?|prevails?|precedence|overrides?|priority|supersedes?)\b"
-    r"|\b(?:wins?|prevails?|precedence|overrides?|supersedes?)\b.{0,40}\blater (?:ones?|principles?)",
+    r"|\b(?:wins?|prevails?|precedence|overrides?|supersedes?)\b.{0,40}"
+    r"\blater (?:ones?|principles?)",
     re.IGNORECASE,
 )
 _LAW = re.compile(

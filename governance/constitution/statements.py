@@ -17,7 +17,6 @@ from governance.constitution.vocabulary import (
     MODALS,
     NEGATIONS,
     PHRASES,
-    RELATIONAL,
     SAME_WORDS,
     Modal,
 )
@@ -43,6 +42,7 @@ _NUMBER = re.compile(r"^\d|^[<>≤≥%]")
 _CLOSE_ENOUGH = 0.5
 _MOST_PAIRS = 40_000
 _GUIDANCE_CHANGED = 1 / 3
+_LABEL_WORDS = 4
 _QUOTED = 160
 
 
@@ -99,11 +99,15 @@ def statements_of(text: str) -> tuple[Statement, ...]:
             sentence,
             tuple(_tokens(sentence)),
             _modals(sentence),
-            is_comment and not _CAPITALS.search(sentence),
+            (is_comment or _is_label(sentence)) and not _CAPITALS.search(sentence),
         )
         for sentence, is_comment in _sentences(text)
-        if not _META.match(sentence) and not _ALIAS.match(sentence)
     )
+
+
+def _is_label(sentence: str) -> bool:
+    """``Winner selection:`` names what follows and says nothing itself."""
+    return sentence.endswith(":") and len(sentence.split()) <= _LABEL_WORDS
 
 
 def paragraphs_of(text: str) -> Iterator[list[str]]:
@@ -132,6 +136,8 @@ def _sentences(text: str) -> Iterator[tuple[str, bool]]:
         comments = bool(_COMMENTARY.match(block))
         if is_heading:
             below_comment = comments
+        if _META.match(_MARKS.sub("", block)) or _ALIAS.match(_MARKS.sub("", block)):
+            continue
         for sentence in _ENDS.split(_bare(block)):
             if any(character.isalnum() for character in sentence):
                 yield " ".join(sentence.split()), comments or below_comment
@@ -176,7 +182,7 @@ def _tokens(sentence: str) -> Iterator[str]:
 
 def _stem(word: str) -> str:
     """A word without its ending: tests, tested and testing are one."""
-    if word in LIMITERS or word in RELATIONAL:
+    if word in LIMITERS:
         return word
     for ending, instead in (("ies", "y"), ("ing", ""), ("ied", "y"), ("ed", ""), ("es", "")):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
@@ -198,6 +204,8 @@ def _modals(sentence: str) -> tuple[Modal, ...]:
             if not (found and found[-1] is modal and at - last <= 2):
                 found.append(modal)
             last = at
+    if not capitals and any(modal is not Modal.MAY for modal in found):
+        found = [modal for modal in found if modal is not Modal.MAY]
     return tuple(sorted(found))
 
 
@@ -205,14 +213,17 @@ def _shouted(sentence: str) -> str:
     return re.sub(r"\bMAY NOT\b", "MUST NOT", sentence)
 
 
-def compare_texts(before: str, after: str) -> Compared:
-    """How far a text of law moved from one wording to another."""
+def compare_texts(before: str, after: str, *, plain_binds: bool = True) -> Compared:
+    """How far a text of law moved from one wording to another.
+
+    ``plain_binds``: a text in which no word obliges is law all the same, every sentence of it.
+    """
     if before.strip() == after.strip():
         return Compared(Shift.SAME)
     old, new = statements_of(before), statements_of(after)
     if _flat(old) == _flat(new):
         return Compared(Shift.WORDING)
-    return _Pairing(old, new).result()
+    return _Pairing(old, new, plain_binds=plain_binds).result()
 
 
 def obliges(text: str) -> bool:
@@ -231,9 +242,13 @@ def _flat(statements: Sequence[Statement]) -> list[object]:
 class _Pairing:
     """Two lists of sentences, each sentence beside the one that replaced it."""
 
-    def __init__(self, old: Sequence[Statement], new: Sequence[Statement]) -> None:
+    def __init__(
+        self, old: Sequence[Statement], new: Sequence[Statement], *, plain_binds: bool
+    ) -> None:
         self.old, self.new = list(old), list(new)
-        self.old_is_plain, self.new_is_plain = _is_plain(old), _is_plain(new)
+        self.old_is_plain = plain_binds and _is_plain(old)
+        self.new_is_plain = plain_binds and _is_plain(new)
+        self.rules_added = False
         self.shifts: list[tuple[Shift, str]] = []
 
     def result(self) -> Compared:
@@ -244,12 +259,14 @@ class _Pairing:
         gravest = max(found, default=Shift.WORDING)
         if {Shift.STRENGTHENED, Shift.WEAKENED} <= found:
             gravest = Shift.REDEFINED
+        if gravest is Shift.EXPANDED and Shift.REVISED in found and not self.rules_added:
+            gravest = Shift.REVISED
         grave = sorted((item for item in self.shifts if item[0].is_material), reverse=True)
         return Compared(gravest, tuple(dict.fromkeys(reason for _, reason in grave)))
 
     def _pairs(self) -> Iterator[tuple[Statement | None, Statement | None]]:
         old, new = _without_equals(self.old, self.new)
-        for was, now in _closest(old, new):
+        for was, now in list(_closest(old, new)):
             old.remove(was)
             new.remove(now)
             yield was, now
@@ -259,6 +276,7 @@ class _Pairing:
     def _compare(self, was: Statement | None, now: Statement | None) -> None:
         if was is None and now is not None:
             shift = Shift.WORDING if now.is_commentary else Shift.EXPANDED
+            self.rules_added |= self._binds(now, self.new_is_plain)
             self.shifts.append((shift, f"New: {quoted(now.text)}"))
         elif now is None and was is not None:
             self.shifts.append((self._lost(was), f"Gone: {quoted(was.text)}"))
@@ -286,7 +304,7 @@ class _Pairing:
             return Shift.WORDING
         if _is_continued(was.tokens, now.tokens):
             return Shift.EXPANDED
-        decides = any(token == "not" or _NUMBER.match(token) for token in differing)
+        decides = any(word == "not" or _NUMBER.match(word) for word in differing)
         if binds:
             return Shift.REDEFINED
         many = len(differing) / 2 > _GUIDANCE_CHANGED * max(len(was.tokens), len(now.tokens))
@@ -379,7 +397,7 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def _differing(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """The words on one side only, typing errors forgiven; of a changed order all of them."""
+    """The words on one side only, typing errors forgiven; else those that changed places."""
     lost = list((Counter(before) - Counter(after)).elements())
     gained = list((Counter(after) - Counter(before)).elements())
     for word in list(lost):
@@ -387,9 +405,15 @@ def _differing(before: Sequence[str], after: Sequence[str]) -> list[str]:
         if twin is not None:
             lost.remove(word)
             gained.remove(twin)
-    if not lost and not gained and RELATIONAL & set(before):
+    if not lost and not gained and not _is_turned(before, after):
         return [a for a, b in zip(before, after, strict=False) if a != b and not _is_slip(a, b)]
     return [word for word in lost + gained if not _is_slip_of_nothing(word)]
+
+
+def _is_turned(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether the end of a sentence was put first and nothing else: before the code, tests …"""
+    twice = [*before, *before]
+    return any(twice[at : at + len(before)] == list(after) for at in range(1, len(before)))
 
 
 def _is_continued(before: Sequence[str], after: Sequence[str]) -> bool:

@@ -12,6 +12,10 @@ class Modal(IntEnum):
     STRICT = 3
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 MODALS: dict[str, Modal] = {
     "must": Modal.STRICT,
     "shall": Modal.STRICT,
@@ -91,19 +95,14 @@ SAME_WORDS: dict[str, str] = {
     "via": "through",
     "using": "with",
 }
-FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = _words(
     "a an the this that these those of to in on at by for from with as is are be been being was"
-    " were it its they their them there which who whom whose and so then than also thus therefore"
+    " were it its they their them there which who whom whose and so then also thus therefore"
     " will would do does did has have had we our us you your he she his her i both just very"
-    " such hereby therein thereof itself themselves here".split()
+    " such hereby therein thereof itself themselves here"
 )
 # A sentence that goes on with one of these takes something back.
-LIMITERS = frozenset(
+LIMITERS = _words(
     "not if unles except exempt only until where provid without but waiv option exclud other"
-    " otherwis unless provided excluding hour day week month".split()
-)
-# Where one of these stands, another order of the same words is another meaning.
-RELATIONAL = frozenset(
-    "before after over above below instead rather supersed overrid prevail preced precedence until"
-    " than into onto exceed outrank not if atleast atmost < > ≤ ≥ <= >=".split()
+    " otherwis unless provided excluding hour day week month"
 )
