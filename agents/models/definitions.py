@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.urls import reverse
 
 from agents.changes import ChangeClass
@@ -46,6 +47,9 @@ class Agent(models.Model):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["slug"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["family", "slug"], name="agent_of_family")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -187,6 +191,11 @@ class Coordination(Part):
     version = models.ForeignKey(AgentVersion, models.PROTECT, related_name="coordinations")
     peer = models.CharField(max_length=200)
     peer_kind = models.CharField(max_length=10, choices=[("agent", "Agent"), ("people", "People")])
+
+    class Meta(Part.Meta):
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(Lower("peer"), name="coordination_peer")
+        ]
 
 
 class QualityStandard(Part):

@@ -13,6 +13,7 @@ MOST = 99
 SECTIONS = {
     "cases": "inbox",
     "agents": "agents",
+    "families": "agents",
     "constitution": "constitution",
     "history": "history",
     "runners": "runners",
