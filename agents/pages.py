@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -13,6 +13,7 @@ from agents.comparing import CHANGE_TONES
 from agents.diff_page import comparison_for, votes_for
 from agents.editor.opened import opening
 from agents.family.pages import panel as surroundings_panel
+from agents.family.reading import sized_families
 from agents.forms import ReleaseForm, SuspendForm
 from agents.intake.fixing import fixes_of
 from agents.models import Agent, AgentVersion, Family, Suspension, TriggerKind
@@ -38,6 +39,7 @@ from governance.review.services import latest_review, panel_for
 
 PER_PAGE = 50
 MOST_VERSIONS = 100
+MOST_SEGMENTS = 8
 REPAIRS = frozenset({"ENCODING_REPAIRED", "ENCODING_NOT_UTF8"})
 GRAVITY = {"error": 0, "warning": 1, "info": 2}
 
@@ -45,34 +47,40 @@ GRAVITY = {"error": 0, "warning": 1, "info": 2}
 def board(query: Mapping[str, str]) -> dict[str, Any]:
     """One page of agents in the order of their slugs, of all families or of one."""
     family, after = query.get("family", ""), query.get("after", "")
+    families = list(sized_families()[: MOST_SEGMENTS + 1])
+    chosen = sized_families().filter(slug=family).first() if family else None
     found = for_overview(Agent.objects.order_by("slug"))
     if family:
-        found = found.filter(family__slug=family)
+        found = found.filter(family=chosen)
     if after:
         found = found.filter(slug__gt=after)
     rows: list[Any] = list(found[: PER_PAGE + 1])
     more = len(rows) > PER_PAGE
     return {
         "rows": overviews(rows[:PER_PAGE], at=timezone.now()),
-        "segments": _segments(family),
+        "segments": _segments(families, chosen),
+        "chosen": chosen,
+        "has_more_families": len(families) > MOST_SEGMENTS,
         "first": _board_url(family) if after else "",
         "next": _board_url(family, rows[PER_PAGE - 1].slug) if more else "",
     }
 
 
-def _segments(chosen: str) -> list[dict[str, Any]]:
-    families = list(Family.objects.annotate(size=Count("agents")))
-    whole = sum(family.size for family in families)
+def _segments(families: Sequence[Any], chosen: Family | None) -> list[dict[str, Any]]:
+    """All, and some families: the chosen one is always among them."""
+    shown = [*families[:MOST_SEGMENTS]]
+    if chosen and chosen not in shown:
+        shown.append(chosen)
     return [
-        {"label": "All", "href": _board_url(""), "current": not chosen, "count": whole},
+        {"label": "All", "href": _board_url(""), "current": not chosen, "count": None},
         *(
             {
                 "label": family.name,
                 "href": _board_url(family.slug),
-                "current": family.slug == chosen,
+                "current": family == chosen,
                 "count": family.size,
             }
-            for family in families
+            for family in shown
         ),
     ]
 

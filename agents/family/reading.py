@@ -41,8 +41,8 @@ class Loaded:
     text_sha256: str
 
 
-def families_for(principal: Any) -> QuerySet[Family]:
-    """The families with their sizes; for a runner those that hold an agent it may act for."""
+def sized_families() -> QuerySet[Any]:
+    """The families in the order of their slugs, each with its ``size``."""
     sizes = (
         Agent.objects.filter(family=OuterRef("pk"))
         .order_by()
@@ -50,9 +50,14 @@ def families_for(principal: Any) -> QuerySet[Family]:
         .annotate(size=Count("pk"))
         .values("size")
     )
-    found = Family.objects.order_by("slug").annotate(
+    return Family.objects.order_by("slug").annotate(
         size=Coalesce(Subquery(sizes, output_field=IntegerField()), 0)
     )
+
+
+def families_for(principal: Any) -> QuerySet[Any]:
+    """All families for people; for a runner those that hold an agent it may act for."""
+    found = sized_families()
     if isinstance(principal, Runner):
         theirs = agents_for(principal).filter(family=OuterRef("pk"))
         return found.filter(Exists(theirs))
