@@ -11,10 +11,12 @@ from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Valu
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from agents.comparing import base_moved
+from agents.compliance.matrix import check_matrix
 from agents.compliance.staleness import Staleness, staleness_fields, staleness_of
 from agents.models import Agent, AgentVersion, Environment, Suspension
 from agents.review_policy import check_good_for, environment_of
 from governance.base.errors import Conflict
+from governance.constitution.services import current
 from governance.review.models import TONES, Review, ReviewStatus
 from governance.review.services import latest_review
 
@@ -135,6 +137,8 @@ def check_releasable(
         raise stale()
     if suspension := suspensions_of(version).first():
         raise suspended(suspension.reason)
+    full = environment is not None and environment.full_matrix
+    check_matrix(version, current(), full=full, at=at)
     return review
 
 

@@ -1,3 +1,15 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from agents.compliance import views
+
+MATRIX = "agents/<slug:slug>/versions/<int:sequence>/matrix/"
+WAIVER = "constitution/waivers/<int:waiver_id>/"
+
+urlpatterns = [
+    path(MATRIX, views.matrix, name="agent-version-matrix"),
+    path(f"{MATRIX}judge/", views.judge, name="agent-version-judge"),
+    path(f"{MATRIX}waivers/", views.ask_waiver, name="agent-version-waiver"),
+    path("constitution/waivers/", views.waivers, name="waivers"),
+    path(f"{WAIVER}grant/", views.grant_waiver, name="waiver-grant"),
+    path(f"{WAIVER}end/", views.end_waiver, name="waiver-end"),
+]

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import connection
 
 from governance.base.roles import as_owner
+from governance.constitution import services as law
 from governance.constitution.models import Ratification
 from tests.agents import acts
 from tests.factories import NOW
@@ -24,7 +25,25 @@ def retell(ratification: Ratification, **columns: Any) -> Ratification:
 
 
 def law_number(number: int) -> bytes:
-    return acts.LAW.replace(b"**Version**: 1.0.0", b"**Version**: 1.%d.0" % number)
+    return acts.LAW.replace(b"**Version**: 1.0.0", b"**Version**: 1.0.%d" % number)
+
+
+def ratify_as_it_is(raw: bytes, *, at: datetime = LATER) -> Ratification:
+    """Ratify a text whatever level it has beside the law in force."""
+    version = law.import_constitution(raw=raw, by=acts.owner(), at=at)
+    law.submit_version(
+        version_id=version.pk, by=version.author, at=at, override_reason="As the test says."
+    )
+    law.vote(
+        version_id=version.pk,
+        by=acts.approver(),
+        verdict="approve",
+        comment="",
+        seen_sha256=version.sha256,
+        method="session",
+        at=at,
+    )
+    return version.ratifications.latest("id")
 
 
 def amend(
@@ -37,9 +56,8 @@ def amend(
     at: datetime = LATER,
 ) -> Ratification:
     """Ratify the law under another number."""
-    version = acts.ratify(law_number(number), at=at)
     return retell(
-        version.ratifications.latest("id"),
+        ratify_as_it_is(law_number(number), at=at),
         level=level,
         touched=list(touched),
         touches_all=touches_all,

@@ -18,7 +18,7 @@ from agents.standing import label_of, standing_of, with_status
 from governance.base.errors import Conflict
 from governance.people.models import Runner
 from tests.agents import acts
-from tests.agents.compliance.amendments import GRACE, LATER, amend, law_number
+from tests.agents.compliance.amendments import GRACE, LATER, amend, law_number, ratify_as_it_is
 from tests.factories import NOW, RunnerFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -110,7 +110,7 @@ def test_the_same_law_ratified_again_brings_its_approvals_back(runner):
     acts.put_into_production()
     amend(1, touches_all=True, grace=None)
     assert code_of(runner, LATER) == "stale"
-    acts.ratify(law_number(0), at=LATER)
+    ratify_as_it_is(law_number(0), at=LATER)
     found = standing(runner, LATER)
     assert (found.stale_since, found.constitution_sha256) == (None, law.sha256)
 
