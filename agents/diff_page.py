@@ -8,8 +8,8 @@ from agents.editor.opened import INLINE, SIDE, opening
 from agents.models import AgentVersion, ReviewBasis
 from agents.review_policy import Requirement, policy_for
 from agents.services import no_such_version
-from agents.textdiff import both
 from governance.base.errors import InvalidInput
+from governance.base.textdiff import both
 from governance.people.models import User
 
 MOST_OFFERED = 100

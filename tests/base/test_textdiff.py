@@ -1,6 +1,6 @@
 """The texts side by side and in one column: every line once, and what changed marked."""
 
-from agents.textdiff import Line, inline, side_by_side
+from governance.base.textdiff import Line, inline, side_by_side
 
 OLD = "\n".join(f"line {n}" for n in range(1, 41))
 
