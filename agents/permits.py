@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from agents.models import Agent, Permit
-from agents.releasing.suspensions import suspension_on
+from agents.releasing.suspensions import suspensions_on
 from governance.audit.actors import Actor, system
 from governance.audit.services import append
 from governance.base.canonical import stamp
@@ -70,7 +70,7 @@ def spend_permit(
     """
     permit = _locked(source, runner)
     _check_spendable(permit, request_sha256=request_sha256, at=at)
-    if suspension := suspension_on(permit.agent, version_id=version_id):
+    if suspension := suspensions_on(permit.agent, version_id=version_id).first():
         raise Conflict(
             f"{permit.agent} is suspended: {suspension.reason} Do not act.", code="suspended"
         )

@@ -256,7 +256,7 @@ def ask_for_approval(
         about=" ".join(filter(None, (about, comparison.sentence))),
     )
     if current and current.mandatory:
-        require_verdict(
+        review = require_verdict(
             review_id=review.pk,
             excluded=current.excluded,
             about="",

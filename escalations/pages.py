@@ -13,6 +13,7 @@ from escalations.answers import (
     file_of,
     joint_constraints,
     request_of,
+    suspended_because,
 )
 from escalations.cases import NO_SUCH_CASE
 from escalations.forms import AskRunnerForm, DecideForm, DismissForm
@@ -98,6 +99,7 @@ def case_page(
         "dismiss_form": DismissForm(auto_id="dismiss_%s") if gone and asking else None,
         "why_me": _why_me(user, ask, ladder) if allowed else refusal,
         "may_decide": allowed and is_open,
+        "suspended": suspended_because(case) if is_open else file.suspended,
         "refusal": refusal,
         "seen_by": _seen_by(ask),
         "timeline": timeline(case),
