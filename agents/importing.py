@@ -165,10 +165,9 @@ def known_provenance(said: Mapping[str, str]) -> dict[str, str]:
 
 def _co_authors(provenance: Mapping[str, str]) -> list[int]:
     """People of the portal whom the text's history names as author."""
-    address = str(provenance.get("author_email", "")).strip().lower()
-    if not address:
-        return []
-    return sorted(User.objects.filter(email=address).values_list("pk", flat=True))
+    addresses = re.split(r"[\s,;]+", str(provenance.get("author_email", "")).lower())
+    found = User.objects.filter(email__in=[address for address in addresses if address][:50])
+    return sorted(found.values_list("pk", flat=True)) if any(addresses) else []
 
 
 def _write_parts(version: AgentVersion, parsed: ParsedDefinition) -> None:

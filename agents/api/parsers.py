@@ -6,7 +6,7 @@ from typing import IO, Any
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from agents.importing import MAX_BYTES
+from agents.importing import MAX_BYTES, PROVENANCE
 from governance.base.errors import InvalidInput, TooLarge
 
 # Escaped JSON may be longer than the text it holds.
@@ -49,3 +49,9 @@ def named_in(request: Request, name: str, default: str) -> str:
     body = request.data
     value = body.get(name) if isinstance(body, dict) else request.query_params.get(name)
     return value if isinstance(value, str) else default
+
+
+def provenance_in(request: Request) -> dict[str, str]:
+    """Where the text came from, as far as the caller says: from the body, else from the query."""
+    told = {name: named_in(request, name, "") for name in PROVENANCE}
+    return {name: text for name, text in told.items() if text}

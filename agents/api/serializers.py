@@ -63,6 +63,10 @@ class VersionSerializer(serializers.Serializer[AgentVersion]):
     change_class = serializers.CharField(allow_blank=True)
     author = serializers.CharField(source="author.name", default=None, allow_null=True)
     proposed_by = serializers.CharField(source="proposed_by.slug", default=None, allow_null=True)
+    provenance = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="Where the text came from, as its proposer said.",
+    )
     created_at = serializers.DateTimeField()
 
     def get_findings(self, version: AgentVersion) -> dict[str, int]:
@@ -105,10 +109,18 @@ class ComparisonSerializer(serializers.Serializer[Comparison]):
         return votes_of(policy_for(comparison, tier=tier))
 
 
+class KnownSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    status = serializers.CharField()
+
+
 class CheckedSerializer(serializers.Serializer[Any]):
     change = ComparisonSerializer()
     agent = serializers.CharField()
     sha256 = serializers.CharField()
+    known = KnownSerializer(
+        allow_null=True, help_text="The agent's newest version of these very bytes."
+    )
     encoding = serializers.CharField()
     repaired = serializers.BooleanField()
     inherits_all_tools = serializers.BooleanField()
@@ -122,6 +134,15 @@ class DefinitionSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
     filename = serializers.CharField(required=False)
     family = serializers.CharField(required=False, help_text="Needed for an agent's first version.")
+    repository = serializers.CharField(required=False)
+    branch = serializers.CharField(required=False)
+    commit = serializers.CharField(required=False)
+    pull_request = serializers.CharField(required=False)
+    author_name = serializers.CharField(required=False)
+    author_email = serializers.CharField(
+        required=False,
+        help_text="Several are separated by commas. Nobody named here may approve the version.",
+    )
 
 
 class ProposedSerializer(serializers.Serializer[Any]):

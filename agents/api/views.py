@@ -1,6 +1,7 @@
 """The registry for runners and people: read, check, propose, resolve."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -18,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agents.api.parsers import MarkdownParser, definition_of, named_in
+from agents.api.parsers import MarkdownParser, definition_of, named_in, provenance_in
 from agents.api.serializers import (
     AgentSerializer,
     CheckedSerializer,
@@ -31,7 +32,7 @@ from agents.api.serializers import (
 )
 from agents.comparing import Comparison, compare_with_base
 from agents.diff_page import comparison_for
-from agents.importing import check_size, slug_of
+from agents.importing import PROVENANCE, check_size, slug_of
 from agents.models import Agent, AgentVersion, Tier
 from agents.overview import HEAVY, for_overview, overviews
 from agents.parsing import parse_definition
@@ -48,6 +49,7 @@ from governance.people.models import Runner, Scope, User
 BODY = {"text/markdown": OpenApiTypes.STR, "application/json": DefinitionSerializer}
 # What the JSON body holds beside the text stands in the query where the body is Markdown.
 BESIDE_MARKDOWN = [OpenApiParameter("filename", str), OpenApiParameter("family", str)]
+WHERE_FROM = [OpenApiParameter(name, str) for name in PROVENANCE]
 COUNTED = (
     "principles",
     "triggers",
@@ -111,10 +113,15 @@ class VersionList(generics.ListAPIView[AgentVersion]):
         scope = Scope.PROPOSE if self.request.method == "POST" else Scope.READ
         return [person_or_runner_with(scope)()]
 
-    @extend_schema(operation_id="agents_versions_list")
+    @extend_schema(
+        operation_id="agents_versions_list",
+        parameters=[OpenApiParameter("sha256", str, description="Only versions of these bytes.")],
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         agent = agent_for(request.user, self.kwargs["slug"])
         found = with_status(agent.versions.select_related("author", "proposed_by")).defer(*HEAVY)
+        if sha256 := request.query_params.get("sha256", ""):
+            found = found.filter(sha256=sha256)
         page: list[Any] = self.paginate_queryset(found) or []
         for version in page:
             version.status = standing_of(version, at=timezone.now())
@@ -122,7 +129,7 @@ class VersionList(generics.ListAPIView[AgentVersion]):
 
     @extend_schema(
         operation_id="agents_versions_propose",
-        parameters=BESIDE_MARKDOWN,
+        parameters=[*BESIDE_MARKDOWN, *WHERE_FROM],
         request=BODY,
         responses={200: ProposedSerializer, 201: ProposedSerializer},
     )
@@ -135,6 +142,7 @@ class VersionList(generics.ListAPIView[AgentVersion]):
             by=principal_of(request),
             at=timezone.now(),
             slug=slug,
+            provenance=provenance_in(request),
         )
         return Response(_proposed(version, created), status=201 if created else 200)
 
@@ -177,6 +185,7 @@ class Check(APIView):
                 "agent": slug,
                 "change": _change(compare_with_base(parsed, agent), agent),
                 "sha256": sha256_hex(raw),
+                "known": _known(agent, sha256_hex(raw), at=timezone.now()),
                 "encoding": parsed.encoding,
                 "repaired": parsed.repaired,
                 "inherits_all_tools": parsed.inherits_all_tools,
@@ -184,6 +193,16 @@ class Check(APIView):
                 "findings": [finding.as_dict() for finding in parsed.findings],
             }
         )
+
+
+def _known(agent: Agent | None, sha256: str, *, at: datetime) -> dict[str, Any] | None:
+    """The newest version of these bytes and where it stands, if there is one."""
+    if agent is None:
+        return None
+    found: Any = with_status(agent.versions.filter(sha256=sha256)).defer(*HEAVY).first()
+    if found is None:
+        return None
+    return {"version": found.sequence, "status": standing_of(found, at=at)}
 
 
 def _change(comparison: Comparison, agent: Agent | None) -> Any:

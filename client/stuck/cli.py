@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
-from stuck import strict_json
+from stuck import folder_commands, strict_json
 from stuck.answers import Answer, Case, plain
 from stuck.client import Client, Payload
 from stuck.errors import (
@@ -27,7 +27,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     """Run one command; the exit code says whether to proceed."""
     arguments = make_parser().parse_args(argv)
     try:
-        code = COMMANDS[arguments.command](client_from(os.environ), arguments)
+        code = _run(arguments)
         sys.stdout.flush()
     except DoNotProceed as error:
         _explain(error, as_json=getattr(arguments, "json", False))
@@ -39,6 +39,15 @@ def main(argv: Optional[List[str]] = None) -> int:
         say(f"{error.filename or 'stdout'}: {error.strerror}")
         return 1
     return code
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "check" and arguments.offline:
+        return folder_commands.check_offline(arguments, os.environ, say)
+    client = client_from(os.environ)
+    if arguments.command in folder_commands.COMMANDS:
+        return folder_commands.COMMANDS[arguments.command](client, arguments, say)
+    return COMMANDS[arguments.command](client, arguments)
 
 
 def client_from(environment: Mapping[str, str]) -> Client:

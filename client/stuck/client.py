@@ -16,7 +16,7 @@ from typing import (
     TypeVar,
     Union,
 )
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from stuck import receipts
 from stuck.answers import Answer, Case, Malformed, answer_of, case_of
@@ -31,6 +31,7 @@ POLL = 25.0
 AT_ONCE = 1.0
 RESOLVED_IS_FRESH = 600.0
 REF = re.compile(r"(?:ESC-)?([1-9][0-9]{0,17})", re.IGNORECASE)
+MARKDOWN_TYPE = {"Content-Type": "text/markdown", "Accept": "application/json"}
 JSON_TYPE = {"Content-Type": "application/json", "Accept": "application/json"}
 
 Payload = Union[str, Mapping[str, Any]]
@@ -105,6 +106,41 @@ class Client:
             constitution_sha256=claims.get("constitution_sha256", ""),
             receipt=token,
         )
+
+    def agents(self, environment: str = "production") -> List[str]:
+        """The agents that this key may act for and that have a release in an environment."""
+        found: List[str] = []
+        query = urlencode({"page_size": "200"})
+        while query:
+            call = Call("GET", f"/api/v1/agents/?{query}", headers={"Accept": "application/json"})
+            page = self._fetch(call, members_of)
+            found += [_slug_of(agent) for agent in page["results"] if _runs_in(agent, environment)]
+            query = urlsplit(str(page.get("next") or "")).query
+        return found
+
+    def check(self, raw: bytes, filename: str) -> Dict[str, Any]:
+        """What a definition would change, and whether the portal knows these bytes."""
+        query = urlencode({"filename": filename})
+        call = Call("POST", f"/api/v1/agents/check/?{query}", raw, MARKDOWN_TYPE)
+        return self._fetch(call, members_of)
+
+    def propose(
+        self,
+        agent: str,
+        raw: bytes,
+        *,
+        filename: str,
+        family: str = "",
+        provenance: Optional[Mapping[str, str]] = None,
+    ) -> Dict[str, Any]:
+        """Propose a definition as the agent's next version: a draft that people review.
+
+        The newest version's own bytes change nothing; ``created`` is false then.
+        """
+        told = {"filename": filename, "family": family, **(provenance or {})}
+        query = urlencode({name: text for name, text in told.items() if text})
+        path = f"/api/v1/agents/{quote(agent, safe='')}/versions/?{query}"
+        return self._fetch(Call("POST", path, raw, MARKDOWN_TYPE), members_of)
 
     def ask(
         self,
@@ -209,6 +245,18 @@ class Client:
         kept: List[Dict[str, Any]] = [dict(item) for item in constraints]
         self._post(ref, "outcome", {"result": result, "summary": summary, "constraints": kept})
 
+    @property
+    def name(self) -> str:
+        """The runner whose key this is."""
+        return self._own_name(None if self._runner else Deadline(self._timeout))
+
+    @property
+    def url(self) -> str:
+        """The portal's address without a slash at the end."""
+        secure, host, port, prefix = self._portal.address
+        named = f"[{host}]" if ":" in host else host
+        return f"{'https' if secure else 'http'}://{named}{f':{port}' if port else ''}{prefix}"
+
     def whoami(self) -> Dict[str, Any]:
         """What the portal knows about this key: the runner, its scopes, when it expires."""
         return self._fetch(Call("GET", "/api/v1/me/"), members_of)
@@ -264,6 +312,14 @@ def _pinned(jwks: bytes) -> KeySet:
         return KeySet.from_jwks(jwks)
     except ValueError as error:
         raise NotSetUp(f"The pinned key set cannot be read: {error}.") from None
+
+
+def _slug_of(agent: Mapping[str, Any]) -> str:
+    return str(agent["slug"])
+
+
+def _runs_in(agent: Mapping[str, Any], environment: str) -> bool:
+    return any(release["environment"] == environment for release in agent["releases"])
 
 
 def _runner_in(reply: Reply) -> str:

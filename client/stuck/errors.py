@@ -68,6 +68,12 @@ class Expired(WithAnswer):
     exit_code = 14
 
 
+class Differs(DoNotProceed):
+    """The folder holds something else than what people have approved."""
+
+    exit_code = 15
+
+
 class PortalUnreachable(DoNotProceed):
     """The portal gave no usable answer in the time there was."""
 

@@ -15,6 +15,7 @@ exit codes:
   12  still undecided; the case stays open
   13  an approver asked a question: answer it with `stuck say`
   14  approved, but the time to use it has passed
+  15  the folder differs from what people approved (pull, check)
   20  the portal cannot be reached
   21  the portal refused the call
   22  not verified: what came is not proven to be the portal's word
@@ -49,6 +50,7 @@ def make_parser() -> Parser:
     _asking(commands)
     _acting(commands)
     _reading(commands)
+    _folders(commands)
     return parser
 
 
@@ -99,6 +101,36 @@ def _reading(commands: "argparse._SubParsersAction[Parser]") -> None:
     resolve.add_argument("--environment", default="production")
     resolve.add_argument("--out", default="", help="write it to this file instead of stdout")
     commands.add_parser("whoami", help="what the portal knows about this key")
+
+
+def _folders(commands: "argparse._SubParsersAction[Parser]") -> None:
+    pull = commands.add_parser("pull", help="write the released definitions into a folder")
+    pull.add_argument("agents", nargs="*", metavar="AGENT", help="only these agents")
+    pull.add_argument("--force", action="store_true", help="lose what was changed in the folder")
+    _folder(pull)
+    check = commands.add_parser("check", help="whether a folder holds what is approved, for builds")
+    check.add_argument(
+        "--accept",
+        choices=["released", "approved", "proposed"],
+        default="released",
+        help="how far a definition must have come (default: released)",
+    )
+    check.add_argument("--format", choices=["text", "markdown", "json"], default="text")
+    check.add_argument(
+        "--offline", action="store_true", help="only against the lock; needs GOVERNANCE_JWKS"
+    )
+    _folder(check)
+    push = commands.add_parser("push", help="propose changed definitions as versions")
+    push.add_argument(
+        "files", nargs="*", metavar="FILE", help="in the folder; default: all changed"
+    )
+    push.add_argument("--family", default="", help="the family of agents that are new")
+    _folder(push)
+
+
+def _folder(parser: Parser) -> None:
+    parser.add_argument("--dir", default=".claude/agents", help="default: .claude/agents")
+    parser.add_argument("--environment", default="production")
 
 
 def _case(parser: Parser) -> None:

@@ -1,0 +1,86 @@
+"""The commands that keep a folder of definitions and the portal in step."""
+
+import argparse
+import json
+from typing import Callable, Dict, List, Mapping
+
+from stuck import folder, provenance, syncing
+from stuck.answers import plain
+from stuck.client import Client
+from stuck.errors import Differs, NotSetUp
+from stuck.receipts import KeySet
+from stuck.syncing import Row
+
+Say = Callable[[str], None]
+
+
+def pull(client: Client, arguments: argparse.Namespace, say: Say) -> int:
+    done = syncing.pull(
+        client, arguments.dir, arguments.environment, arguments.agents, force=arguments.force
+    )
+    for sentence in done.told:
+        say(sentence)
+    counts = f"{len(done.write)} written, {len(done.remove)} removed"
+    say(f"{len(done.lock.agents)} agents in {arguments.dir}: {counts}.")
+    return 0
+
+
+def check(client: Client, arguments: argparse.Namespace, say: Say) -> int:
+    rows = syncing.check(client, arguments.dir, arguments.environment, arguments.accept)
+    return _report(rows, arguments, client.url, say)
+
+
+def check_offline(arguments: argparse.Namespace, environment: Mapping[str, str], say: Say) -> int:
+    """Without the portal: against the lock, with the pinned keys."""
+    path = environment.get("GOVERNANCE_JWKS", "")
+    if not path:
+        raise NotSetUp("Offline needs the portal's keys: name their file in GOVERNANCE_JWKS.")
+    with open(path, "rb") as file:
+        raw = file.read()
+    try:
+        keys = KeySet.from_jwks(raw)
+    except ValueError as error:
+        raise NotSetUp(f"The pinned key set cannot be read: {error}.") from None
+    rows = syncing.check_offline(arguments.dir, arguments.environment, keys)
+    lock = folder.read_lock(arguments.dir)
+    return _report(rows, arguments, lock.portal if lock else "", say)
+
+
+def push(client: Client, arguments: argparse.Namespace, say: Say) -> int:
+    proposed = syncing.push(
+        client,
+        arguments.dir,
+        arguments.files,
+        arguments.family,
+        provenance.provenance_of,
+        say,
+    )
+    new = sum(bool(one["created"]) for one in proposed)
+    say(f"{new} proposed. People review them in the portal." if new else "Nothing to propose.")
+    return 0
+
+
+COMMANDS: Dict[str, Callable[[Client, argparse.Namespace, Say], int]] = {
+    "pull": pull,
+    "check": check,
+    "push": push,
+}
+
+
+def _report(rows: List[Row], arguments: argparse.Namespace, url: str, say: Say) -> int:
+    """Print the summary; raise :class:`Differs` where a row is not good."""
+    if arguments.format == "json":
+        print(json.dumps([row._asdict() for row in rows], indent=2))
+    elif arguments.format == "markdown":
+        print(syncing.markdown_of(rows, url))
+    else:
+        for row in rows:
+            mark = "ok  " if row.good else "LOOK"
+            print(f"{mark} {plain(row.file)}: {row.state.replace('_', ' ')}. {plain(row.sentence)}")
+            for change in row.changes:
+                print(f"       {plain(change)}")
+    bad = sum(not row.good for row in rows)
+    if bad:
+        raise Differs(f"{bad} of {len(rows)} definitions are not what people approved.")
+    say(f"All {len(rows)} definitions are approved." if rows else "There are no definitions.")
+    return 0
