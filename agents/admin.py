@@ -21,6 +21,7 @@ from agents.models import (
     ReviewRule,
     Suspension,
 )
+from agents.overview import HEAVY
 from agents.releasing import services as releasing
 from agents.standing import label_of, with_status
 from governance.base.errors import Refusal
@@ -63,9 +64,9 @@ class ActingInAdmin(ReadOnlyInAdmin):
 @admin.register(Agent)
 class AgentAdmin(ActingInAdmin):
     list_display = ("slug", "name", "family", "owner", "tier")
-    list_filter = ("family", "tier")
+    list_filter = ("tier",)
     list_select_related = ("family", "owner")
-    search_fields = ("slug", "name")
+    search_fields = ("slug", "name", "family__slug")
     action_form = CommentForm
     actions = ("suspend",)
 
@@ -90,13 +91,16 @@ class AgentVersionAdmin(VersionInAdmin, ActingInAdmin):
         "created_at",
     )
     list_select_related = ("agent", "author", "proposed_by")
-    list_filter = ("agent__family", "change_class")
-    search_fields = ("agent__slug", "sha256")
+    list_filter = ("change_class",)
+    search_fields = ("agent__slug", "agent__family__slug", "sha256")
     action_form = EnvironmentForm
     actions = ("submit", *VersionInAdmin.actions, "release")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return with_status(super().get_queryset(request))
+        found = with_status(super().get_queryset(request))
+        match = request.resolver_match
+        is_list = match is not None and str(match.url_name).endswith("_changelist")
+        return found.defer(*HEAVY, "findings") if is_list else found
 
     @admin.display(description="state")
     def standing(self, version: Any) -> str:

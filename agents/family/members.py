@@ -107,12 +107,6 @@ def possible_slugs(said: str) -> set[str]:
     return bases | {f"{base}-agent" for base in bases}
 
 
-def possible_names(said: str) -> set[str]:
-    """The same as small words, as texts that are no slugs name an agent."""
-    slugs = possible_slugs(said)
-    return slugs | {slug.replace("-", " ") for slug in slugs}
-
-
 class Names:
     """Who is meant by a name, among some agents: by slug first, then by name."""
 

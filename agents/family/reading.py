@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Lower
+from django.db.models.functions import Coalesce
 
 from agents.family.capabilities import Power, inherited_by
 from agents.family.claims import claims_compliance, gaps_of, why_not_compliant
 from agents.family.graph import Edge, Graph, Node, graph_of
-from agents.family.members import Member, Names, possible_names, possible_slugs
+from agents.family.members import Member, Names, plain_name, possible_slugs
 from agents.family.reaching import Find, Reach, Way, reach_of, routes_of
 from agents.family.report import Report, Row
 from agents.models import Agent, AgentVersion, Coordination, Family, Release
@@ -276,29 +276,14 @@ def _around(member: Member, agent: Agent) -> tuple[list[Member], list[Member]]:
 
 
 def _named_by(agent: Agent) -> tuple[Coordination, ...]:
-    """The edges of other agents' newest versions that lead here."""
-    newest = (
-        AgentVersion.objects.filter(agent=OuterRef("version__agent"))
-        .order_by("-sequence")
-        .values("pk")[:1]
-    )
+    """The edges of the newest versions of its family that lead here."""
+    newest = for_overview(Agent.objects.filter(family=agent.family_id).exclude(pk=agent.pk))
+    versions = list(newest.order_by("slug").values_list("newest_id", flat=True)[:MOST_AGENTS])
     found = (
-        Coordination.objects.annotate(said=Lower("peer"))
-        .filter(
-            said__in=possible_names(agent.slug) | possible_names(agent.name),
-            version=Subquery(newest),
-            version__agent__family=agent.family_id,
-        )
-        .exclude(version__agent=agent)
+        Coordination.objects.filter(version__in=[pk for pk in versions if pk])
         .select_related("version__agent")
-        .only(
-            "peer",
-            "text",
-            "line",
-            "version__sequence",
-            "version__agent__slug",
-            "version__agent__name",
-        )
+        .only("peer", "text", "line", "version__agent__slug", "version__agent__name")
         .order_by("version__agent__slug", "position")
     )
-    return tuple(found[:_MOST_NAMED_BY])
+    own = {plain_name(agent.slug), plain_name(agent.name)}
+    return tuple(edge for edge in found if plain_name(edge.peer) in own)[:_MOST_NAMED_BY]

@@ -98,7 +98,7 @@ class Report:
             "reach_nobody": _count(row.reach.answer is Answer.NO for row in rows),
             "reach_unclear": _count(row.reach.answer is Answer.UNCLEAR for row in rows),
             "approved": _count(row.standing == "approved" for row in rows),
-            "stale": _count(row.standing == "stale" for row in rows),
+            "stale": _count(row.standing in {"stale", "grace"} for row in rows),
             "draft": _count(row.standing == "draft" for row in rows),
             "in_production": _count(row.in_production is not None for row in rows),
             "suspended": _count(row.suspended for row in rows),
@@ -143,8 +143,9 @@ def _sentences(report: Report) -> list[str]:
             f"{n['reach_nobody']} it reaches nobody, of {n['reach_unclear']} it is unclear."
         ),
         (
-            f"{n['approved']} of {whole} newest versions are approved, {n['stale']} of the "
-            f"approvals are stale, {n['draft']} are drafts; {n['in_production']} run in production."
+            f"{n['approved']} of {whole} newest versions are approved, {n['draft']} are "
+            f"drafts, {n['stale']} approvals are stale or will be; {n['in_production']} run in "
+            "production."
         ),
         _rules(n),
         f"The files hold {amount(n['errors'], 'error')} and {amount(n['warnings'], 'warning')}.",

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
 from django.urls import reverse
 
 from agents.changes import ChangeClass
@@ -191,11 +190,6 @@ class Coordination(Part):
     version = models.ForeignKey(AgentVersion, models.PROTECT, related_name="coordinations")
     peer = models.CharField(max_length=200)
     peer_kind = models.CharField(max_length=10, choices=[("agent", "Agent"), ("people", "People")])
-
-    class Meta(Part.Meta):
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(Lower("peer"), name="coordination_peer")
-        ]
 
 
 class QualityStandard(Part):

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from governance.audit.services import append
 from governance.base.errors import Refusal
+from governance.people.admin_lists import CappedPaginator
 from governance.people.models import Membership, Role, Runner, RunnerKey, Team, User
 from governance.people.permissions import Permission, has
 from governance.people.refusals import record
@@ -84,6 +85,9 @@ class ConfiguredInAdmin(admin.ModelAdmin[Any]):
 
 class ReadOnlyInAdmin(ConfiguredInAdmin):
     """Governed objects: read here, changed only by the services that actions call."""
+
+    paginator = CappedPaginator
+    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
