@@ -16,6 +16,9 @@ from django.utils import timezone
 
 from agents import services as agents
 from agents.batches.services import open_batch
+from agents.intake.archives import Incoming
+from agents.intake.services import import_many
+from agents.models import Family
 from agents.releasing import services as releasing
 from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask
@@ -39,7 +42,12 @@ POST case-ask                             L  403  403  302  403  403  403    L
 POST case-dismiss                           L  403  403  409  403  403  403    L
 POST case-seen                            L  403  204  204  204  204  403    L
 GET  agents                               L  403  200  200  200  200  403    L
-POST agents                                 L  403  302  302  302  302  403    L
+GET  agents-import                        L  403  200  200  200  200  403    L
+POST agents-import                        L  403  302  403  403  403  403    L
+GET  import-runs                          L  403  200  200  200  200  403    L
+GET  import-run                           L  403  200  200  200  200  403    L
+GET  family-export                        L  403  200  200  200  200  403    L
+POST agent-version-fix                    L  403  302  403  403  403  403    L
 GET  agent                                L  403  200  200  200  200  403    L
 POST agent-suspend                        L  403  302  302  403  302  403    L
 POST agent-lift                           L  403  302  302  403  302  403    L
@@ -53,6 +61,17 @@ GET  agent-version-raw                    L  403  200  200  200  200  403    L
 POST agent-version-submit                 L  403  302  403  403  403  403    L
 POST agent-version-vote                   L  403  403  302  403  403  403    L
 POST agent-version-release                L  403  302  302  403  403  403    L
+GET  agent-version-release                L  403  200  200  200  200  403    L
+GET  agent-version-break-glass            L  403  302  302  302  302  403    L
+POST agent-version-break-glass            L  403  302  302  302  302  403    L
+GET  agent-roll-back                      L  403  200  200  200  200  403    L
+POST agent-roll-back                      L  403  409  409  403  403  403    L
+GET  family-suspend                       L  403  200  200  200  200  403    L
+POST family-suspend                       L  403  302  302  403  302  403    L
+POST family-lift                          L  403  302  302  403  302  403    L
+GET  as-of                                L  403  200  200  200  200  403    L
+GET  as-of-csv                            L  403  200  200  200  200  403    L
+GET  as-of-json                           L  403  200  200  200  200  403    L
 GET  agent-version-diff                   L  403  200  200  200  200  403    L
 GET  batches                              L  403  200  200  200  200  403    L
 GET  batch-new                            L  403  200  200  200  200  403    L
@@ -60,8 +79,14 @@ POST batch-new                            L  403  302  403  403  403  403    L
 GET  batch                                L  403  200  200  200  200  403    L
 POST batch-vote                           L  403  403  302  403  403  403    L
 POST batch-release                        L  403  200  200  403  403  403    L
+GET  families                             L  403  200  200  200  200  403    L
+GET  family                               L  403  200  200  200  200  403    L
+GET  family-csv                           L  403  200  200  200  200  403    L
+GET  family-markdown                      L  403  200  200  200  200  403    L
 GET  constitution                         L  404  200  200  200  200  404    L
 POST constitution-import                  L  404  302  403  403  403  404    L
+GET  constitution-edit                    L  404  200  200  200  200  404    L
+POST constitution-edit                      L  404  302  403  403  403  404    L
 GET  constitution-version                 L  404  200  200  200  200  404    L
 GET  constitution-raw                     L  404  200  200  200  200  404    L
 POST constitution-submit                  L  404  409  403  403  403  404    L
@@ -88,11 +113,17 @@ GET  api-constitution                   401  403  200  200  200  200  403  200
 GET  api-constitution-version           401  403  200  200  200  200  403  404
 POST api-constitution-votes             401  403  403  200  403  403  403  403
 GET  api-agents                         401  403  200  200  200  200  403  200
+POST api-imports                        401  403  201  403  403  403  403  201
+GET  api-import                         401  403  200  200  200  200  403  404
+GET  api-families                       401  403  200  200  200  200  403  200
+GET  api-family-report                  401  403  200  200  200  200  403  200
 POST api-agents-check                   401  403  200  200  200  200  403  200
 GET  api-agent                          401  403  200  200  200  200  403  200
 GET  api-agent-versions                 401  403  200  200  200  200  403  200
 POST api-agent-versions                 401  403  201  403  403  403  403  201
 GET  api-agent-version-diff             401  403  200  200  200  200  403  200
+GET  api-as-of                          401  403  200  200  200  200  403  200
+GET  api-bundle                         401  403  200  200  200  200  403  200
 GET  api-agent-resolve                  401  403  200  200  200  200  403  200
 GET  api-batches                        401  403  200  200  200  200  403  403
 POST api-batches                        401  403  201  403  403  403  403  403
@@ -193,9 +224,12 @@ ARGUMENTS = {
     "agent": {"slug": "worker"},
     "agent-edit": {"slug": "worker"},
     "agent-lift": {"slug": "halted", "suspension_id": "{suspension}"},
+    "agent-roll-back": {"slug": "worker", "release_id": "{release}"},
     "agent-suspend": {"slug": "worker"},
     "agent-version": {"slug": "worker", "sequence": 1},
+    "agent-version-break-glass": {"slug": "worker", "sequence": 1},
     "agent-version-diff": {"slug": "worker", "sequence": 1},
+    "agent-version-fix": {"slug": "broken", "sequence": 1},
     "agent-version-opened": {"slug": "worker", "sequence": 1},
     "agent-version-raw": {"slug": "worker", "sequence": 1},
     "agent-version-release": {"slug": "approved", "sequence": 1},
@@ -207,6 +241,8 @@ ARGUMENTS = {
     "api-agent-versions": {"slug": "worker"},
     "api-batch": {"batch_id": "{batch}"},
     "api-batch-votes": {"batch_id": "{batch}"},
+    "api-import": {"run_id": "{run}"},
+    "api-family-report": {"slug": "sample"},
     "api-constitution-version": {"sequence": "{law}"},
     "api-constitution-votes": {"sequence": "{plain_law}"},
     "batch": {"batch_id": "{batch}"},
@@ -217,6 +253,13 @@ ARGUMENTS = {
     "constitution-submit": {"sequence": "{law}"},
     "constitution-version": {"sequence": "{law}"},
     "constitution-vote": {"sequence": "{plain_law}"},
+    "family-lift": {"slug": "idle", "suspension_id": "{family_suspension}"},
+    "family-suspend": {"slug": "sample"},
+    "family-export": {"slug": "sample"},
+    "import-run": {"run_id": "{run}"},
+    "family": {"slug": "sample"},
+    "family-csv": {"slug": "sample"},
+    "family-markdown": {"slug": "sample"},
     "mailbox-message": {"key": "x"},
     "mfa_edit_webauthn": {"pk": 1},
     "mfa_remove_webauthn": {"pk": 1},
@@ -239,11 +282,15 @@ SENT: dict[str, dict[str, Any]] = {
         "family": "sample",
         "text": "{definition}",
     },
+    "agent-roll-back": {"reason": "Wrong answers."},
     "agent-suspend": {"reason": "Wrong answers."},
+    "family-suspend": {"reason": "Wrong answers."},
     "agent-version-opened": {"part": "text"},
     "agent-version-release": {"environment": "production"},
     "agent-version-vote": VOTE | {"seen_sha256": "{reviewed_sha256}"},
-    "agents": {"family": "sample", "text": "{definition}"},
+    "agent-version-fix": {"finding": "all"},
+    "agents-import": {"family": "sample", "text": "{definition}"},
+    "api-imports": {"files": "{files}", "family": "sample"},
     "api-agent-versions": {"text": "{definition_of_worker}"},
     "api-agents-check": {"text": "{definition}"},
     "api-batch-votes": VOTE | {"seen_sha256": "{batch_sha256}"},
@@ -264,6 +311,7 @@ SENT: dict[str, dict[str, Any]] = {
     "case-ask": {"text": "Which database?"},
     "case-decide": {"choice": "option:jwt", "seen_sha256": "{case_sha256}"},
     "case-dismiss": {"reason": "Asked twice."},
+    "constitution-edit": {"act": "save", "newest": "{newest_law}", "text": "{constitution}"},
     "constitution-import": {"text": "{constitution}"},
     "constitution-vote": VOTE | {"seen_sha256": "{plain_sha256}"},
     "runner-key-issue": {"scopes": ["read"], "days": 30},
@@ -279,12 +327,22 @@ def built() -> SimpleNamespace:
     owner = people["owner"]
     runner = RunnerFactory(owner=owner, slug="build")
     key, plain = issue_key(runner_id=runner.pk, by=owner, at=now)
-    agent_acts.put_into_production(at=now)
+    released = agent_acts.put_into_production(at=now)
+    Family.objects.create(slug="idle", name="Idle")
     halted, reviewed, approved = (
         agent_acts.bring_in(owner, raw=agent_acts.definition(name), at=now)
         for name in ("halted", "reviewed", "approved")
     )
+    run = import_many(
+        files=[Incoming("broken.md", b"\xef\xbb\xbf" + agent_acts.definition("broken"))],
+        family="sample",
+        by=owner,
+        at=now,
+        source="command",
+        name="broken.md",
+    )
     suspension = releasing.suspend(slug="halted", reason="Wrong answers.", by=owner, at=now)
+    idle = releasing.suspend(family="idle", reason="Wrong answers.", by=owner, at=now)
     agents.submit_version(version_id=reviewed.pk, by=owner, at=now)
     agent_acts.approve(approved, at=now)
     listed = agent_acts.bring_in(owner, raw=agent_acts.definition("listed"), at=now)
@@ -297,7 +355,11 @@ def built() -> SimpleNamespace:
         key=plain,
         key_id=key.pk,
         suspension=suspension.pk,
+        family_suspension=idle.pk,
+        release=released.pk,
         reviewed_sha256=reviewed.sha256,
+        run=run.pk,
+        files=[{"path": "worker.md", "text": agent_acts.definition().decode()}],
         draft=halted.pk,
         batch=batch.pk,
         batch_sha256=batch.sha256,
@@ -305,6 +367,7 @@ def built() -> SimpleNamespace:
         definition_of_worker=agent_acts.definition("worker", "More.\n").decode(),
         constitution=law_acts.raw("More.").decode(),
         law=vague.sequence,
+        newest_law=plain_law.sequence,
         finding=vague.findings[0]["key"],
         plain_law=plain_law.sequence,
         plain_sha256=plain_law.sha256,

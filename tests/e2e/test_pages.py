@@ -15,7 +15,8 @@ from django.test import Client
 from django.utils import timezone
 
 from agents import services
-from agents.models import AgentVersion
+from agents.models import AgentVersion, Opened
+from agents.releasing import services as releasing
 from escalations import acting, thread
 from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask
@@ -111,11 +112,17 @@ def entered(page, stack, user):
     page.context.add_cookies([session | {"url": stack.url}])
 
 
-def looked_at(page, name, address, looks=LOOKS):
+def looked_at(page, name, address, ways=LOOKS):
     """Open a page once and look at it in every way; what is wrong with it, in words."""
     answer = page.goto(address)
     wrong = [f"{name}: status {answer.status}"] if answer.status >= 500 else []
-    for width, scheme in looks:
+    return wrong + looks(page, name, ways)
+
+
+def looks(page, name, ways=LOOKS):
+    """Look at the open page in every way."""
+    wrong = []
+    for width, scheme in ways:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.screenshot(path=SHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
@@ -133,8 +140,8 @@ def violations(page):
         yield f"{found['id']} ({found['help']}): {nodes}"
 
 
-def seen(page, pages, looks=LOOKS):
-    return [line for name, at in pages.items() for line in looked_at(page, name, at, looks)]
+def seen(page, pages, ways=LOOKS):
+    return [line for name, at in pages.items() for line in looked_at(page, name, at, ways)]
 
 
 def none(wrong):
@@ -149,6 +156,8 @@ def test_the_pages_of_the_portal(vera, cases, visitor, stack):
         "inbox-not-found": "/?q=ESC-999",
         "agents": "/agents/",
         "agent": version.agent.get_absolute_url(),
+        "families": "/families/",
+        "family": f"/families/{version.agent.family.slug}/",
         "version": version.get_absolute_url(),
         "version-in-review": in_review.get_absolute_url(),
         "constitution": "/constitution/",
@@ -185,6 +194,102 @@ def test_the_pages_about_a_change(vera, visitor, stack):
     with visitor() as page:
         entered(page, stack, vera)
         none(seen(page, pages))
+
+
+def test_the_pages_in_which_one_writes(vera, visitor, stack):
+    pages = {
+        "agent-start": "/agents/new/",
+        "agent-new": "/agents/new/?template=blank&name=order-keeper",
+        "agent-edit": "/agents/python-backend/edit/",
+        "constitution-edit": "/constitution/edit/",
+    }
+    with visitor() as page:
+        entered(page, stack, vera)
+        wrong = seen(page, pages)
+        for name, address in pages.items():
+            if name != "agent-start":
+                page.goto(address)
+                page.get_by_role("button", name="Preview").click()
+                page.locator("#result h2").first.wait_for()
+                wrong += looks(page, f"{name}-preview")
+    none(wrong)
+
+
+def test_the_parts_of_a_version_opened_one_by_one(vera, visitor, stack):
+    version = AgentVersion.objects.get(agent__slug="security-auditor")
+    with visitor() as page:
+        entered(page, stack, vera)
+        page.goto(version.get_absolute_url())
+        for part in page.locator("details[data-part]").all():
+            part.locator("summary").first.click()
+        page.get_by_text("opened the text, the findings").first.wait_for()
+        none(looks(page, "version-opened"))
+    assert {"text", "findings", "contract"} <= set(
+        Opened.objects.filter(version=version, user=vera).values_list("part", flat=True)
+    )
+
+
+def test_what_was_typed_is_still_there_after_a_preview_without_a_session(vera, visitor, stack):
+    with visitor() as page:
+        entered(page, stack, vera)
+        page.goto("/agents/new/?template=blank")
+        page.get_by_label("Text", exact=True).fill("Mine alone.")
+        cookies = page.context.cookies()
+        page.context.clear_cookies()
+        page.get_by_role("button", name="Preview").click()
+        page.get_by_text("The portal did not answer with a preview").wait_for()
+        assert page.get_by_label("Text", exact=True).input_value() == "Mine alone."
+        page.context.add_cookies(cookies)
+        page.reload()
+        page.get_by_role("button", name="Bring it back").click()
+        assert page.get_by_label("Text", exact=True).input_value() == "Mine alone."
+
+
+def test_the_pages_of_releases(vera, visitor, stack):
+    """Confirm, go back, break the glass, stop a family, and what ran when."""
+    version = AgentVersion.objects.get(agent__slug="python-backend")
+    agent, at = version.agent, timezone.now()
+    newer, _ = services.import_definition(
+        raw=bytes(version.raw) + b"\nBe brief.\n",
+        filename="python-backend.md",
+        family="",
+        by=User.objects.get(email="owner@example.org"),
+        at=at,
+    )
+    releasing.break_glass(
+        version_id=newer.pk,
+        environment="production",
+        reason="Production is down and this version mends it.",
+        hours=4,
+        by=vera,
+        at=at,
+    )
+    releasing.suspend(
+        family=agent.family.slug, reason="They contradict each other.", by=vera, at=at
+    )
+    pages = {
+        "agent-releases": agent.get_absolute_url(),
+        "agents-emergency": "/agents/",
+        "history-emergency": "/history/?kind=agent.glass_broken",
+        "release-confirm": f"{version.get_absolute_url()}release/?environment=staging",
+        "release-confirm-change": f"{version.get_absolute_url()}release/?environment=production",
+        "roll-back": f"/agents/{agent.slug}/releases/{agent.releases.last().pk}/roll-back/",
+        "family-suspend": f"/families/{agent.family.slug}/suspend/",
+        "as-of": "/as-of/",
+        "as-of-wrong": "/as-of/?at=yesterday",
+    }
+    glass = f"{newer.get_absolute_url()}break-glass/"
+    vera.set_password(PASSWORD)
+    vera.save()
+    with visitor() as page:
+        page.goto("/")
+        sign_in(page, vera.email, PASSWORD)
+        wrong = seen(page, pages)
+        page.goto(f"/account/reauthenticate/?next={glass}")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Confirm").click()
+        page.wait_for_url("**/break-glass/")
+        none(wrong + seen(page, {"break-glass": glass}))
 
 
 def test_the_pages_of_an_account(vera, visitor):
@@ -258,7 +363,7 @@ def test_the_pages_of_the_admin(vera, cases, visitor, stack):
     pages["admin-person-add"] = "/admin/people/user/add/"
     with visitor() as page:
         entered(page, stack, vera)
-        none(seen(page, pages, looks=[(1280, "light"), (390, "dark")]))
+        none(seen(page, pages, ways=[(1280, "light"), (390, "dark")]))
 
 
 def test_the_description_of_the_api_opens_offline_under_its_policy(vera, visitor, stack):
