@@ -44,6 +44,8 @@ def main(argv: Optional[List[str]] = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "check" and arguments.offline:
         return folder_commands.check_offline(arguments, os.environ, say)
+    if arguments.command == "resolve" and arguments.bundle:
+        return folder_commands.resolve_offline(arguments, os.environ, say)
     client = client_from(os.environ)
     if arguments.command in folder_commands.COMMANDS:
         return folder_commands.COMMANDS[arguments.command](client, arguments, say)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import time
+from datetime import datetime, timezone
 from typing import (
     Any,
     Callable,
@@ -13,13 +14,15 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
+    Tuple,
     TypeVar,
     Union,
 )
 from urllib.parse import quote, urlencode, urlsplit
 
-from stuck import receipts
+from stuck import bundle, receipts
 from stuck.answers import Answer, Case, Malformed, answer_of, case_of
+from stuck.bundle import Bundle
 from stuck.calls import Call, Deadline, Pauses, Portal, Report, members_of
 from stuck.errors import NotSetUp, NotVerified, QuestionOpen, Undecided
 from stuck.judging import judge
@@ -106,6 +109,21 @@ class Client:
             constitution_sha256=claims.get("constitution_sha256", ""),
             receipt=token,
         )
+
+    def bundle(self, environment: str = "production", *, at_least: int = 0) -> Tuple[Bundle, bytes]:
+        """The offline bundle, verified, and its bytes to keep; no older than ``at_least``."""
+        path = f"/api/v1/bundle/?{urlencode({'environment': environment})}"
+        reply = self._fetch(Call("GET", path, headers={"Accept": "application/json"}), _as_it_is)
+        kid = receipts.key_id(bundle.signature_of(reply.body))
+        found = bundle.read(
+            reply.body,
+            keys=self._keys_with(kid, Deadline(self._timeout)),
+            runner=self.name,
+            environment=environment,
+            now=datetime.now(timezone.utc),
+            at_least=at_least,
+        )
+        return found, reply.body
 
     def agents(self, environment: str = "production") -> List[str]:
         """The agents that this key may act for and that have a release in an environment."""

@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import sys
+from datetime import datetime, timezone
 from typing import Callable, Dict, List, Mapping
 
-from stuck import folder, provenance, syncing
+from stuck import bundle, folder, provenance, syncing
 from stuck.answers import plain
 from stuck.client import Client
 from stuck.errors import Differs, NotSetUp
@@ -32,16 +34,7 @@ def check(client: Client, arguments: argparse.Namespace, say: Say) -> int:
 
 def check_offline(arguments: argparse.Namespace, environment: Mapping[str, str], say: Say) -> int:
     """Without the portal: against the lock, with the pinned keys."""
-    path = environment.get("GOVERNANCE_JWKS", "")
-    if not path:
-        raise NotSetUp("Offline needs the portal's keys: name their file in GOVERNANCE_JWKS.")
-    with open(path, "rb") as file:
-        raw = file.read()
-    try:
-        keys = KeySet.from_jwks(raw)
-    except ValueError as error:
-        raise NotSetUp(f"The pinned key set cannot be read: {error}.") from None
-    rows = syncing.check_offline(arguments.dir, arguments.environment, keys)
+    rows = syncing.check_offline(arguments.dir, arguments.environment, _pinned(environment))
     lock = folder.read_lock(arguments.dir)
     return _report(rows, arguments, lock.portal if lock else "", say)
 
@@ -60,10 +53,53 @@ def push(client: Client, arguments: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def fetch_bundle(client: Client, arguments: argparse.Namespace, say: Say) -> int:
+    seen = bundle.highest_seen(arguments.out)
+    found, raw = client.bundle(arguments.environment, at_least=seen)
+    bundle.save(arguments.out, raw, found.serial)
+    say(f"{len(found.raw['agents'])} agents in {arguments.out}, good until {found.expires_at}.")
+    return 0
+
+
+def resolve_offline(arguments: argparse.Namespace, environment: Mapping[str, str], say: Say) -> int:
+    """A definition out of a bundle: pinned keys and a pinned name, no portal."""
+    runner = environment.get("GOVERNANCE_RUNNER", "")
+    if not runner:
+        raise NotSetUp("Offline needs this runner's name: set GOVERNANCE_RUNNER.")
+    now = datetime.now(timezone.utc)
+    found = bundle.read_file(
+        arguments.bundle,
+        keys=_pinned(environment),
+        runner=runner,
+        environment=arguments.environment,
+        now=now,
+    ).definition(arguments.agent, now=now)
+    if arguments.out:
+        folder.write(arguments.out, found.raw)
+    else:
+        sys.stdout.buffer.write(found.raw)
+        sys.stdout.buffer.flush()
+    say(f"{found.agent} version {found.sequence}, out of the bundle; sha256 {found.sha256}")
+    return 0
+
+
+def _pinned(environment: Mapping[str, str]) -> KeySet:
+    path = environment.get("GOVERNANCE_JWKS", "")
+    if not path:
+        raise NotSetUp("Offline needs the portal's keys: name their file in GOVERNANCE_JWKS.")
+    with open(path, "rb") as file:
+        raw = file.read()
+    try:
+        return KeySet.from_jwks(raw)
+    except ValueError as error:
+        raise NotSetUp(f"The pinned key set cannot be read: {error}.") from None
+
+
 COMMANDS: Dict[str, Callable[[Client, argparse.Namespace, Say], int]] = {
     "pull": pull,
     "check": check,
     "push": push,
+    "bundle": fetch_bundle,
 }
 
 

@@ -100,6 +100,10 @@ def _reading(commands: "argparse._SubParsersAction[Parser]") -> None:
     resolve.add_argument("agent")
     resolve.add_argument("--environment", default="production")
     resolve.add_argument("--out", default="", help="write it to this file instead of stdout")
+    resolve.add_argument("--bundle", default="", help="out of this bundle, without the portal")
+    bundle = commands.add_parser("bundle", help="fetch what may run while the portal is away")
+    bundle.add_argument("--out", required=True, help="where to keep it")
+    bundle.add_argument("--environment", default="production")
     commands.add_parser("whoami", help="what the portal knows about this key")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from datetime import timedelta
 
 import pytest
 
@@ -16,7 +17,7 @@ from agents.models import AgentVersion
 from agents.releasing.services import suspend
 from agents.services import submit_version
 from governance.base.errors import NotPermitted
-from governance.people.models import Role
+from governance.people.models import Role, Runner
 from governance.people.services import issue_key
 from stuck import cli, folder, transport
 from tests.agents import acts
@@ -313,3 +314,102 @@ def test_the_pull_request_of_a_build_is_told(repository, stuck, monkeypatch):
     stuck("push")
     made = AgentVersion.objects.latest("id")
     assert made.provenance["pull_request"] == "https://github.com/team/agents/pull/7"
+
+
+# --- the offline bundle ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def bundle(released, tmp_path, monkeypatch, capsysbinary):
+    """A bundle on disk and everything that reading it without the portal needs."""
+    path = tmp_path / "bundle.json"
+    assert cli.main(["bundle", "--out", str(path)]) == 0
+    keys = tmp_path / "jwks.json"
+    keys.write_bytes(Browser().get("/.well-known/jwks.json").content)
+    monkeypatch.setenv("GOVERNANCE_JWKS", str(keys))
+    monkeypatch.setenv("GOVERNANCE_RUNNER", "ci")
+    monkeypatch.delenv("GOVERNANCE_KEY")
+    capsysbinary.readouterr()
+    return path
+
+
+def offline(path, capsysbinary, *more):
+    code = cli.main(["resolve", "worker", "--bundle", str(path), *more])
+    return code, *capsysbinary.readouterr()
+
+
+def test_a_bundle_serves_the_approved_bytes_without_the_portal(
+    bundle, released, capsysbinary, monkeypatch
+):
+    monkeypatch.setattr(transport, "send", None)
+    code, out, _ = offline(bundle, capsysbinary)
+    assert (code, out) == (0, bytes(released.raw))
+
+
+def test_an_expired_bundle_is_refused(bundle, capsysbinary, time_machine):
+    time_machine.move_to(timezone.now() + timedelta(hours=25))
+    code, out, told = offline(bundle, capsysbinary)
+    assert (code, out) == (22, b"")
+    assert b"The bundle ended at" in told
+
+
+def test_a_bundle_that_was_rolled_back_is_refused(
+    bundle, released, capsysbinary, monkeypatch, tmp_path
+):
+    old = bundle.read_bytes()
+    suspend(slug="worker", reason="Misbehaves", by=acts.owner(), at=timezone.now())
+    _, key = issue_key(
+        runner_id=Runner.objects.get(slug="ci").pk,
+        by=Runner.objects.get(slug="ci").owner,
+        at=timezone.now(),
+    )
+    monkeypatch.setenv("GOVERNANCE_KEY", key)
+    assert cli.main(["bundle", "--out", str(bundle)]) == 0
+    code, out, told = offline(bundle, capsysbinary)
+    assert (code, out) == (21, b"")
+    assert b"worker may not run:" in told
+    assert b"Misbehaves" in told
+    bundle.write_bytes(old)
+    code, out, told = offline(bundle, capsysbinary)
+    assert (code, out) == (22, b"")
+    assert b"older than one that was used here before" in told
+
+
+def test_a_bundle_of_another_environment_is_refused(bundle, capsysbinary):
+    assert offline(bundle, capsysbinary, "--environment", "staging")[:2] == (22, b"")
+
+
+def test_a_bundle_of_another_runner_is_refused(bundle, capsysbinary, monkeypatch):
+    monkeypatch.setenv("GOVERNANCE_RUNNER", "another")
+    assert offline(bundle, capsysbinary)[:2] == (22, b"")
+
+
+def forged(whole):
+    """Every scalar of the bundle, changed one at a time."""
+
+    def walk(value, path):
+        if isinstance(value, dict):
+            for name in value:
+                yield from walk(value[name], [*path, name])
+        elif isinstance(value, list):
+            for place, one in enumerate(value):
+                yield from walk(one, [*path, place])
+        else:
+            yield path
+
+    for path in walk(whole["bundle"], []):
+        copy = json.loads(json.dumps(whole))
+        holder = copy["bundle"]
+        for step in path[:-1]:
+            holder = holder[step]
+        holder[path[-1]] = f"{holder[path[-1]]}x"
+        yield path, copy
+
+
+def test_no_word_of_a_bundle_can_be_changed(bundle, capsysbinary):
+    whole = json.loads(bundle.read_bytes())
+    changed = list(forged(whole))
+    assert len(changed) > 15
+    for path, copy in changed:
+        bundle.write_text(json.dumps(copy))
+        assert offline(bundle, capsysbinary)[:2] == (22, b""), path
