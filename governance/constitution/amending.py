@@ -6,25 +6,26 @@ MAJOR removes or redefines, MINOR adds, PATCH rewords. ``docs/constitution.md`` 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
-from functools import cached_property
 
+from governance.constitution.lawtext import (
+    TEXTS_ALIKE,
+    Article,
+    LawText,
+    law_of,
+    pair_articles,
+)
 from governance.constitution.models import AmendmentLevel, ConstitutionVersion
-from governance.constitution.names import keys_of_names, plain_title
-from governance.constitution.parsing import ParsedConstitution, parse_constitution
-from governance.constitution.precedence import Precedence, precedence_of
+from governance.constitution.precedence import Precedence
 from governance.constitution.quorum import quorum_of
 from governance.constitution.statements import (
     Compared,
     Shift,
-    closeness,
     compare_texts,
     obliges,
     words_of,
 )
+from governance.constitution.wordings import closeness
 
-_TITLES_ALIKE = 0.8
-_TEXTS_ALIKE = 0.6
 RANK: dict[str, int] = {
     AmendmentLevel.PATCH: 0,
     AmendmentLevel.MINOR: 1,
@@ -39,45 +40,6 @@ _KINDS: dict[Shift, str] = {
     Shift.REDEFINED: "redefined",
 }
 _PREAMBLE = "Preamble"
-_SEMVER = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
-
-
-@dataclass(frozen=True, slots=True)
-class Article:
-    """A principle of one version, as far as comparing goes."""
-
-    key: str
-    title: str
-    text: str
-    strict: bool
-    non_negotiable: bool
-    aliases: tuple[str, ...]
-    position: int
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """Its key and those of all its names."""
-        return frozenset({self.key, *keys_of_names(self.title, self.aliases)})
-
-
-@dataclass(frozen=True)
-class LawText:
-    """A version of the law taken apart: principles, the rest by heading, governance."""
-
-    articles: tuple[Article, ...]
-    governance: str
-    sections: tuple[tuple[str, str], ...]
-    precedence: Precedence
-
-    @cached_property
-    def by_title(self) -> dict[str, str]:
-        """The free sections; those of one title are one."""
-        found: dict[str, str] = {}
-        known: dict[str, str] = {}
-        for title, text in self.sections:
-            title = known.setdefault(plain_title(title).casefold(), title)
-            found[title] = f"{found[title]}\n\n{text}" if title in found else text
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,90 +148,7 @@ def _keys(changes: Iterable[PrincipleChange]) -> tuple[str, ...]:
     return tuple(sorted({key for change in changes for key in change.keys}))
 
 
-def law_of(version: ConstitutionVersion) -> LawText:
-    """A stored version taken apart, its principles under the keys that they have here."""
-    articles = tuple(
-        Article(
-            row.key,
-            row.title,
-            row.text,
-            row.level == "must",
-            row.non_negotiable,
-            tuple(row.aliases),
-            row.position,
-        )
-        for row in version.principles.all()
-    )
-    parsed = parse_constitution(bytes(version.raw))
-    return LawText(articles, *_rest_of(parsed))
-
-
-def law_of_text(raw: bytes) -> LawText:
-    """A text taken apart that is not stored."""
-    parsed = parse_constitution(raw)
-    articles = tuple(
-        Article(
-            found.key,
-            found.title,
-            found.text,
-            found.level == "MUST",
-            found.non_negotiable,
-            found.aliases,
-            position,
-        )
-        for position, found in enumerate(parsed.principles)
-    )
-    return LawText(articles, *_rest_of(parsed))
-
-
-def _rest_of(
-    parsed: ParsedConstitution,
-) -> tuple[str, tuple[tuple[str, str], ...], Precedence]:
-    return parsed.governance_text, tuple(parsed.free_sections()), precedence_of(parsed)
-
-
 # --- principles ---------------------------------------------------------------------------------
-
-
-def pair_articles(
-    old: Sequence[Article], new: Sequence[Article]
-) -> list[tuple[Article | None, Article | None]]:
-    """Each principle beside what became of it: by key, name, similar title, similar text."""
-    left, right = list(old), list(new)
-    found: list[tuple[Article | None, Article | None]] = []
-    for alike in (_same_key, _same_name, _similar_text, _similar_title):
-        scored = [
-            (-score, was.position, now.position, was, now)
-            for was in left
-            for now in right
-            if (score := alike(was, now))
-        ]
-        for _, _, _, was, now in sorted(scored, key=lambda item: item[:3]):
-            if was in left and now in right:
-                left.remove(was)
-                right.remove(now)
-                found.append((was, now))
-    found += [(was, None) for was in left] + [(None, now) for now in right]
-    return found
-
-
-def _same_key(was: Article, now: Article) -> float:
-    return float(was.key == now.key)
-
-
-def _same_name(was: Article, now: Article) -> float:
-    return float(bool(was.keys & now.keys))
-
-
-def _similar_title(was: Article, now: Article) -> float:
-    first, second = was.title.casefold(), now.title.casefold()
-    ratio = SequenceMatcher(None, first, second, autojunk=False).ratio()
-    return ratio if ratio >= _TITLES_ALIKE else 0.0
-
-
-def _similar_text(was: Article, now: Article) -> float:
-    score = closeness(words_of(was.text), words_of(now.text))
-    return score if score >= _TEXTS_ALIKE else 0.0
 
 
 def _principle_changes(base: LawText, after: LawText) -> Iterator[PrincipleChange]:
@@ -470,7 +349,7 @@ def _renamed_sections(old: dict[str, str], new: dict[str, str]) -> dict[str, str
             if other not in new and other not in found.values() and old[other].strip()
         ]
         score, other = max(scored, default=(0.0, ""))
-        if score >= _TEXTS_ALIKE:
+        if score >= TEXTS_ALIKE:
             found[key] = other
     return found
 
@@ -497,41 +376,3 @@ def _part(
     reasons: tuple[str, ...] = (),
 ) -> PartChange:
     return PartChange(title, level.value, before, after, sentence, reasons)
-
-
-# --- the number in the text ---------------------------------------------------------------------
-
-
-def numbers_of(declared: str) -> tuple[int, int, int] | None:
-    """``1.2.0`` as three numbers; None where a text names no such version."""
-    match = _SEMVER.fullmatch(declared)
-    return (int(match[1]), int(match[2]), int(match[3])) if match else None
-
-
-def raised(before: tuple[int, int, int], after: tuple[int, int, int]) -> str:
-    """Which part of the number went up; empty where it did not go up at all."""
-    if after <= before:
-        return ""
-    if after[0] > before[0]:
-        return AmendmentLevel.MAJOR.value
-    return (AmendmentLevel.MINOR if after[1] > before[1] else AmendmentLevel.PATCH).value
-
-
-def next_number(before: tuple[int, int, int], level: str) -> str:
-    """What a change of this level is called: 1.4.2 becomes 2.0.0, 1.5.0 or 1.4.3."""
-    major, minor, patch = before
-    if level == AmendmentLevel.MAJOR:
-        return f"{major + 1}.0.0"
-    if level == AmendmentLevel.MINOR:
-        return f"{major}.{minor + 1}.0"
-    return f"{major}.{minor}.{patch + 1}"
-
-
-def misnumbered(base: ConstitutionVersion | None, declared: str, level: str) -> str:
-    """The sentence where a text's own number does not follow from its base and the level."""
-    before = numbers_of(base.declared_version) if base else None
-    after = numbers_of(declared)
-    if before is None or after is None or raised(before, after) == level:
-        return ""
-    name = AmendmentLevel(level).label
-    return f"This is a {name} change: call it {next_number(before, level)}, not {declared}."

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 
+from governance.asking.defaults import DEFAULTS
+from governance.asking.models import AskKind, Policy
 from governance.base.errors import Conflict, InvalidInput
-from governance.constitution.amending import RANK, LawDiff, compare_laws, misnumbered
+from governance.constitution.amending import RANK, LawDiff, compare_laws
 from governance.constitution.models import AmendmentLevel, ConstitutionVersion
+from governance.constitution.numbering import misnumbered
+from governance.constitution.quorum import Quorum, quorum_in
 
 MAX_REASON = 2_000
 
@@ -83,6 +87,37 @@ def check_proposal(proposal: Proposal) -> None:
             f"{proposal.misnumbered} Change the number, or say why it stays.",
             code="version_number",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """How many approvals ratify an amendment, and whose rule that is."""
+
+    votes: int
+    policy_votes: int
+    law: Quorum
+
+    @property
+    def law_decides(self) -> bool:
+        """Whether the law asks for more than the policy."""
+        return self.law.votes > self.policy_votes
+
+
+def votes_needed(proposal: Proposal) -> Needed:
+    """What the policy asks for, or the law in force where that is more.
+
+    What the candidate itself says about its ratification counts for nothing here. Of a level
+    that was set by hand and the computed one the stricter rule applies.
+    """
+    policy = Policy.objects.filter(kind=AskKind.AMENDMENT, is_default=True).first()
+    asked = policy.required_votes if policy else DEFAULTS[AskKind.AMENDMENT][1]
+    law = quorum_of_base(proposal.base, proposal.level, proposal.diff.level)
+    return Needed(max(asked, law.votes), asked, law)
+
+
+def quorum_of_base(base: ConstitutionVersion | None, *levels: str) -> Quorum:
+    """What the law in force asks for; nothing before there is law."""
+    return quorum_in(bytes(base.raw), *levels) if base else Quorum()
 
 
 def is_lowered(computed: str, level: str) -> bool:

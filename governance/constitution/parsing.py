@@ -37,6 +37,7 @@ _ALIASES = re.compile(
     r"([^.\n]{2,200})",
     re.IGNORECASE,
 )
+_ALSO = re.compile(r"\(also:[ \t]*([^()\n]{2,200})\)", re.IGNORECASE)
 _META = re.compile(
     r"(?<!\w)(?:\*\*|__)?(Version|Ratified|Last[ \t]Amended)(?:\*\*|__)?[ \t]?:(?:\*\*|__)?[ \t]*"
     r"([^|\n*]*)",
@@ -261,7 +262,7 @@ def _principle(keys: Keys, number: int, title: str, text: str, line: int) -> Par
         text=text,
         level=_level(title, text, non_negotiable),
         non_negotiable=non_negotiable,
-        aliases=_aliases(text),
+        aliases=_aliases(title, text),
         line=line,
     )
 
@@ -277,12 +278,14 @@ def _level(title: str, text: str, non_negotiable: bool) -> Level:
     return Level.SHOULD if advises else Level.MUST
 
 
-def _aliases(text: str) -> tuple[str, ...]:
-    match = _ALIASES.search(text)
-    if match is None:
-        return ()
-    parts = re.split(r"\s*[,;]\s*|\s+or\s+", match[1])
-    return tuple(name for part in parts if (name := part.strip(" *_\"'“”")))
+def _aliases(title: str, text: str) -> tuple[str, ...]:
+    """From a line "Also known as: X, Y", and from "(also: X)" in the title or the text."""
+    said = [*_ALSO.findall(f"{title}\n{text}")]
+    if match := _ALIASES.search(text):
+        said.append(match[1])
+    parts = [part for names in said for part in re.split(r"\s*[,;]\s*|\s+or\s+", names)]
+    names = (name for part in parts if (name := part.strip(" *_\"'“”")))
+    return tuple(dict.fromkeys(names))
 
 
 class _Meta:

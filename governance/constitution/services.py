@@ -11,7 +11,8 @@ from governance.asking.models import AskKind
 from governance.audit.services import append
 from governance.base.canonical import sha256_hex
 from governance.base.errors import Conflict, InvalidInput, NotThere, TooLarge
-from governance.constitution.levels import Proposal, check_proposal, proposal_of
+from governance.constitution.lawtext import carried_keys
+from governance.constitution.levels import Proposal, check_proposal, proposal_of, votes_needed
 from governance.constitution.models import (
     Acknowledgement,
     Amendment,
@@ -33,6 +34,7 @@ from governance.constitution.standing import (
     check_acknowledged,
     check_submittable,
     check_unblocked,
+    findings_today,
     in_force,
     with_status,
 )
@@ -80,14 +82,14 @@ def import_constitution(
     is wrong is a finding, and what blocks stops them when they are submitted.
     """
     check_can_propose(by)
-    _check_size(raw)
+    check_size(raw)
     parsed = parse_constitution(raw)
     constitution = _constitution(slug, parsed.title, at)
     known = constitution.versions.filter(sha256=sha256_hex(raw)).first()
     return known or _write_version(constitution, raw, parsed, by, at)
 
 
-def _check_size(raw: bytes) -> None:
+def check_size(raw: bytes) -> None:
     if not raw.strip():
         raise InvalidInput("The file is empty.", code="empty")
     if len(raw) > MAX_BYTES:
@@ -122,7 +124,7 @@ def _write_version(
         author=by,
         created_at=at,
     )
-    _write_principles(version, parsed)
+    _write_principles(version, parsed, carried_keys(current(constitution.slug), parsed))
     append(
         stream=constitution.subject,
         kind="constitution_version.imported",
@@ -140,11 +142,14 @@ def _write_version(
     return version
 
 
-def _write_principles(version: ConstitutionVersion, parsed: ParsedConstitution) -> None:
+def _write_principles(
+    version: ConstitutionVersion, parsed: ParsedConstitution, carried: dict[str, str]
+) -> None:
+    """The articles; one that only got another title keeps the key that it has in the law."""
     Principle.objects.bulk_create(
         Principle(
             version=version,
-            key=principle.key[:120],
+            key=carried.get(principle.key, principle.key)[:120],
             position=position,
             number=str(principle.number),
             title=principle.title[:200],
@@ -198,6 +203,7 @@ def submit_version(
         excluded={version.author_id, by.pk},
         by=actor_of(by),
         at=at,
+        required_votes=votes_needed(proposal).votes,
         about=_about(proposal),
     )
     _write_amendment(version, review, proposal)
@@ -243,7 +249,7 @@ def acknowledge(*, version_id: int, finding_key: str, by: User, at: datetime) ->
     """Say of one vague word that it is meant as it stands; again returns the first saying."""
     version = _locked_version(version_id)
     check_can_acknowledge(by, version)
-    finding = next((f for f in version.findings if f["key"] == finding_key), None)
+    finding = next((f for f in findings_today(version) if f["key"] == finding_key), None)
     if finding is None:
         raise NotThere("There is no such finding in this version.", code="unknown_finding")
     if finding["code"] != VAGUE:

@@ -13,6 +13,7 @@ from governance.constitution.models import (
     ConstitutionVersion,
     Ratification,
 )
+from governance.constitution.parsing import parse_constitution
 from governance.review.models import TONES, Review, ReviewStatus
 
 DRAFT = "draft"
@@ -68,11 +69,17 @@ class NoticedThing:
         return self.is_vague and self.acknowledged is None
 
 
+def findings_today(version: ConstitutionVersion) -> list[dict[str, Any]]:
+    """What is noticed in a text now: it may have come in, or have been law, before a check was."""
+    found = parse_constitution(bytes(version.raw)).findings
+    return [finding.as_dict() for finding in found]
+
+
 def noticed_in(version: ConstitutionVersion) -> list[NoticedThing]:
     """What was noticed in a version: what blocks first, then what waits, each by line."""
     rows = version.acknowledgements.select_related("user")
     said = {row.finding_key: row for row in rows}
-    things = [_thing(finding, said) for finding in version.findings]
+    things = [_thing(finding, said) for finding in findings_today(version)]
     return sorted(things, key=lambda thing: (not thing.blocks, not thing.is_vague, thing.line))
 
 
@@ -91,7 +98,7 @@ def _thing(finding: dict[str, Any], said: dict[str, Acknowledgement]) -> Noticed
 
 def blocking(version: ConstitutionVersion) -> list[dict[str, Any]]:
     """The findings that no acknowledgement lifts."""
-    return [finding for finding in version.findings if finding["severity"] == Severity.ERROR]
+    return [finding for finding in findings_today(version) if finding["severity"] == Severity.ERROR]
 
 
 def unacknowledged(version: ConstitutionVersion) -> list[str]:
@@ -99,7 +106,7 @@ def unacknowledged(version: ConstitutionVersion) -> list[str]:
     said = set(version.acknowledgements.values_list("finding_key", flat=True))
     return [
         finding["key"]
-        for finding in version.findings
+        for finding in findings_today(version)
         if finding["code"] == VAGUE and finding["key"] not in said
     ]
 
