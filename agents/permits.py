@@ -26,6 +26,7 @@ def grant_permit(
     request_sha256: str,
     at: datetime,
     use_before: datetime,
+    act_sha256: str = "",
     by: Actor = GRANTED_BY_DECISION,
 ) -> Permit:
     """Permit one act, in the transaction of the decision that ``source`` names."""
@@ -36,6 +37,7 @@ def grant_permit(
         agent=agent,
         runner=runner,
         request_sha256=request_sha256,
+        act_sha256=act_sha256,
         granted_at=at,
         use_before=use_before,
     )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from agents.ledger.halts import lift_halt
 from escalations.models import Escalation, Presence
 from governance.asking.models import Ask
 from governance.base.errors import Conflict, NotThere
@@ -45,9 +46,10 @@ def check_unresolved(case: Escalation) -> None:
 
 
 def settle(case: Escalation, status: str, *, at: datetime, reason: str = "") -> None:
-    """Move to a final state; it is saved by :func:`tell`."""
+    """Move to a final state, saved by :func:`tell`; the instance that asked may go on."""
     case.move_to(status)
     case.settled_at, case.settled_reason = at, reason
+    lift_halt(source=case.subject, at=at)
 
 
 def tell(case: Escalation) -> None:

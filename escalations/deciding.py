@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from agents.ledger.actions import act_digest
 from agents.permits import grant_permit
 from escalations.answers import agreeing, request_of, same_choice, words_of
 from escalations.cases import locked_ask, locked_case, settle, tell
@@ -111,6 +112,7 @@ def _conclude(case: Escalation, ballot: Ballot, votes: list[Ballot]) -> Decision
             agent=case.agent,
             runner=case.runner,
             request_sha256=case.request_sha256,
+            act_sha256=_act_sha256(case),
             at=ballot.at,
             use_before=use_before,
             by=by,
@@ -157,6 +159,17 @@ def _record(case: Escalation, ballot: Ballot, kind: str, more: dict[str, Any]) -
             "method": ballot.method,
             **more,
         },
+    )
+
+
+def _act_sha256(case: Escalation) -> str:
+    """What the guard knows of the act that is permitted."""
+    action = request_of(case).get("action") or {}
+    return act_digest(
+        environment=case.environment,
+        kind=action.get("kind", ""),
+        target=action.get("target", ""),
+        arguments=action.get("arguments"),
     )
 
 

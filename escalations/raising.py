@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from agents.ledger.halts import halt
 from agents.models import Agent, AgentVersion, Environment, Release
 from escalations.cases import notify
 from escalations.models import Escalation, Option, Presence
@@ -135,6 +136,15 @@ def _open(case: Escalation, payload: RaisePayload, at: datetime) -> None:
         for position, option in enumerate(payload.options)
     )
     Presence.objects.create(escalation=case, last_seen_at=at)
+    if case.blocking:
+        halt(
+            source=case.subject,
+            agent=case.agent,
+            runner=case.runner,
+            instance=case.instance,
+            run=case.run,
+            at=at,
+        )
     open_ask(
         kind=AskKind.CASE,
         subject=case.subject,

@@ -53,7 +53,9 @@ _LOOKERS = frozenset(
     }
 )
 _TALKERS = frozenset({"echo", "printf", "true", "false", ":", "say", "notify-send", "logger"})
-_PATTERN_FIRST = frozenset({"grep", "egrep", "fgrep", "rg", "ag", "ack", "sed", "awk", "gawk", "jq"})
+_PATTERN_FIRST = frozenset(
+    {"grep", "egrep", "fgrep", "rg", "ag", "ack", "sed", "awk", "gawk", "jq"}
+)
 _MESSAGE_OPTIONS = frozenset({"-m", "--message", "--body", "--title", "-t", "-F", "--notes", "-am"})
 _TALKATIVE = frozenset({"git", "gh", "hub", "glab", "svn", "hg"})
 _SPACE = re.compile(r"\s")
@@ -144,7 +146,9 @@ def _flat(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, Any
         return
     if isinstance(value, Mapping):
         for key, one in list(value.items())[:MOST_ARGUMENTS]:
-            yield from _flat(one, f"{name}.{folded(str(key))}" if name else folded(str(key)), depth + 1)
+            yield from _flat(
+                one, f"{name}.{folded(str(key))}" if name else folded(str(key)), depth + 1
+            )
     elif isinstance(value, list | tuple):
         yield name, value
         for place, one in enumerate(value[:MOST_ARGUMENTS]):
@@ -246,5 +250,3 @@ def _path_words(command: Command) -> Iterator[str]:
             text = word.partition("=")[2]
         if text and not is_message:
             yield text.lstrip("@")
-
-

@@ -156,7 +156,7 @@ def unwrap(stage: Stage, depth: int) -> Parsed:
     first = words[0]
     if first.text in _LISTS:
         return Parsed()
-    if first.dynamic or first.glob:
+    if first.dynamic or first.glob and first.text not in {"[", "[["}:
         return Parsed(opaque=("which program runs is known only when it runs",))
     return joined([_command(stage, words), *_inside(base(first.text), words, stage, depth)])
 

@@ -126,9 +126,7 @@ def expanded(matchers: Sequence[Matcher]) -> list[Matcher]:
 def covers(wider: Sequence[Matcher], narrower: Sequence[Matcher]) -> bool:
     """Whether everything that ``narrower`` matches is certainly matched by ``wider`` too."""
     whole = [as_json(matcher) for matcher in expanded(wider)]
-    return all(
-        any(_covers(one, as_json(other)) for one in whole) for other in expanded(narrower)
-    )
+    return all(any(_covers(one, as_json(other)) for one in whole) for other in expanded(narrower))
 
 
 def _covers(wide: Mapping[str, Any], narrow: Mapping[str, Any]) -> bool:

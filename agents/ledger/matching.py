@@ -190,7 +190,9 @@ def _path_test(globs: tuple[str, ...], access: Sequence[str]) -> Test:
     wanted = _paths(globs)
     excluded = tuple(glob[1:] for glob in globs if glob.startswith("!"))
     spared = re.compile("|".join(f"(?:{path_pattern(one)})" for one in excluded) or r"(?!)")
-    names = [re.sub(r"\*+/?", "", path_of(g)).casefold() for g in globs if not g.startswith("!")]
+    positive = [path_of(glob).casefold() for glob in globs if not glob.startswith("!")]
+    names = [re.sub(r"\*+/?", "", glob).rsplit("/", 1)[-1] for glob in positive]
+    names = [name for name in names if name]
 
     def test(act: Act) -> Fit:
         fit = Fit.NO
@@ -210,9 +212,9 @@ def _path_fit(
         return Fit.NO if spared.fullmatch(path) else Fit.SURE
     last = path.rsplit("/", 1)[-1]
     # `.e*` may become `.env`; `*` alone says nothing.
-    if _WILD.search(last) and len(_WILD.sub("", last).strip("].")) >= 1:
-        if any(fnmatch.fnmatchcase(name.rsplit("/", 1)[-1], last) for name in names if name):
-            return Fit.MAYBE
+    says_something = _WILD.search(last) and _WILD.sub("", last).strip("].")
+    if says_something and any(fnmatch.fnmatchcase(name, last) for name in names):
+        return Fit.MAYBE
     return Fit.NO
 
 

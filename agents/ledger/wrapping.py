@@ -40,8 +40,10 @@ _RUNNERS: dict[tuple[str, str], tuple[str, int]] = {
     ("bundle", "exec"): ("", 0),
     ("docker", "exec"): ("-e -u -w --env --user --workdir --env-file", 1),
     ("docker", "run"): (
-        "-e -u -w -v -p --env --user --workdir --volume --publish --name --entrypoint --network"
-        " --env-file --mount --platform --label -l --memory -m --cpus",
+        (
+            "-e -u -w -v -p --env --user --workdir --volume --publish --name --entrypoint --network"
+            " --env-file --mount --platform --label -l --memory -m --cpus"
+        ),
         1,
     ),
     ("docker-compose", "exec"): ("-e -u -w --env --user --workdir --index", 1),
@@ -144,6 +146,9 @@ def _prefixed(program: str, rest: list[Word]) -> list[Inner]:
     tail = _after_options(rest, frozenset(valued.split()), own)
     if program in {"watch", "parallel"} and len(tail) == 1:
         return [_text(program, tail)]
+    if program == "xargs" and tail:
+        # Whatever it reads becomes words of the command.
+        tail = [*tail, Word("$", dynamic=True, leads=True)]
     return [Inner(tail)] if tail else []
 
 
@@ -198,7 +203,9 @@ def _option_text(program: str, rest: list[Word], options: set[str]) -> list[Inne
 
 def _shell(program: str, rest: list[Word], fed: str, is_piped_into: bool) -> list[Inner]:
     for place, word in enumerate(rest):
-        is_cluster = word.text[:1] in "-+" and word.text[1:2] != "-"
+        if place and rest[place - 1].text in {"-o", "+o", "-O", "+O", "--rcfile", "--init-file"}:
+            continue
+        is_cluster = word.text[:1] in {"-", "+"} and word.text[1:2] != "-"
         if word.text == "--command" or is_cluster and "c" in word.text:
             # Options may stand between -c and its text.
             following = [one for one in rest[place + 1 :] if not one.text.startswith("-")]
@@ -229,7 +236,9 @@ def _interpreter(name: str, rest: list[Word], fed: str, is_piped_into: bool) -> 
 
 def _is_inline(name: str, text: str) -> bool:
     options = _INLINE[name]
-    if text in options or any(one.startswith("--") and text.startswith(f"{one}=") for one in options):
+    if text in options or any(
+        one.startswith("--") and text.startswith(f"{one}=") for one in options
+    ):
         return True
     short = {one[1] for one in options if len(one) == 2 and one[0] == "-"}
     cluster = text[:1] == "-" and text[1:2] not in {"-", ""}

@@ -1,3 +1,5 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from agents.ledger.api import views
+
+urlpatterns = [path("guard/", views.Guard.as_view(), name="api-guard")]

@@ -1,0 +1,33 @@
+"""Who may judge rules, and who may loosen one: never those whose work it binds."""
+
+from typing import Any
+
+from agents.models import Agent, AgentVersion
+from agents.permissions import check_person
+from governance.base.errors import NotPermitted
+from governance.people.permissions import Permission, check
+
+
+def check_may_judge(by: Any) -> None:
+    """Raise unless this is a person who reviews."""
+    check_person(by, "judge rules")
+    check(by, Permission.REVIEW)
+
+
+def bound_people(agent: Agent, version: AgentVersion) -> dict[int, str]:
+    """Who may not loosen a rule of the agent, with the reason: four eyes."""
+    found = {agent.owner_id: "you own the agent"}
+    if version.author_id:
+        found.setdefault(version.author_id, "you wrote the version")
+    for person in version.co_authors:
+        found.setdefault(person, "you wrote a part of the version")
+    if version.proposed_by:
+        found.setdefault(version.proposed_by.owner_id, "your runner proposed the version")
+    return found
+
+
+def check_may_loosen(by: Any, agent: Agent, version: AgentVersion) -> None:
+    """Raise with the sentence unless the rule binds somebody else's work."""
+    check_may_judge(by)
+    if reason := bound_people(agent, version).get(by.pk):
+        raise NotPermitted(f"Somebody else has to loosen this rule: {reason}.", code="four_eyes")
