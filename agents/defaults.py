@@ -1,5 +1,6 @@
 """The environments and the policies of review a new portal starts with."""
 
+from datetime import timedelta
 from typing import Any
 
 ENVIRONMENTS = {"production": "Production", "staging": "Staging"}
@@ -28,3 +29,28 @@ def create_default_review_rules(rule_model: Any, policy_model: Any, rung_model: 
             rung.pk, rung.policy_id = None, policy.pk
             rung.save(force_insert=True)
     rule_model.objects.create(change_class="privilege", policy=policy)
+
+
+STALE_APPROVALS = "stale-approvals"
+DAY = timedelta(days=1)
+# Who may affirm them and who owns the agents hear of it at once; as (role, delay, repeat, cap).
+STALE_LADDER = [
+    ("approver", timedelta(0), DAY, 2 * DAY),
+    ("owner", timedelta(0), DAY, 2 * DAY),
+    ("administrator", 5 * DAY, DAY, 2 * DAY),
+]
+
+
+def create_stale_policy(policy_model: Any, rung_model: Any) -> None:
+    """Whom reminders of touched approvals go to; administrators change it as any policy."""
+    policy, created = policy_model.objects.get_or_create(
+        slug=STALE_APPROVALS,
+        defaults={"name": "Stale approvals", "kind": "review", "required_votes": 1},
+    )
+    if not created:
+        return
+    for position, (role, delay, repeat, cap) in enumerate(STALE_LADDER):
+        rung_model.objects.create(
+            policy=policy, position=position, audience="role", role=role,
+            delay=delay, repeat_every=repeat, repeat_cap=cap,
+        )  # fmt: skip

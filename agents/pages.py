@@ -10,6 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agents.comparing import CHANGE_TONES
+from agents.compliance.forecast import families as families_stopping
+from agents.compliance.forecast import of_agent
+from agents.compliance.pages import matrix_panel
 from agents.diff_page import comparison_for, votes_for
 from agents.editor.opened import opening
 from agents.family.pages import panel as surroundings_panel
@@ -20,6 +23,7 @@ from agents.models import Agent, AgentVersion, Family, Suspension, TriggerKind
 from agents.overview import HEAVY, badges_of, for_overview, overviews, released, severities
 from agents.permissions import why_not
 from agents.releasing.pages import active_family_suspensions, where_it_runs
+from agents.remarks import part_names, remarks_on
 from agents.standing import (
     STANDING_TONES,
     check_releasable,
@@ -35,7 +39,8 @@ from governance.people.models import User
 from governance.people.permissions import Permission
 from governance.review.forms import VoteForm
 from governance.review.models import Review
-from governance.review.services import latest_review, panel_for
+from governance.review.panel import panel_for
+from governance.review.services import latest_review
 
 PER_PAGE = 50
 MOST_VERSIONS = 100
@@ -58,6 +63,8 @@ def board(query: Mapping[str, str]) -> dict[str, Any]:
     more = len(rows) > PER_PAGE
     return {
         "rows": overviews(rows[:PER_PAGE], at=timezone.now()),
+        "stale_families": families_stopping(at=timezone.now()),
+        "now": timezone.now(),
         "segments": _segments(families, chosen),
         "chosen": chosen,
         "has_more_families": len(families) > MOST_SEGMENTS,
@@ -111,6 +118,7 @@ def agent(found: Agent, user: User, form: SuspendForm | None = None) -> dict[str
         "suspensions": list(_suspensions(found)),
         "suspend_form": form or SuspendForm(sequences=[v.sequence for v in versions]),
         "why_no_suspension": why_not(user, Permission.SUSPEND),
+        "stopping": of_agent(found.pk, at=timezone.now()),
     }
 
 
@@ -160,7 +168,12 @@ def peers(version: AgentVersion) -> list[dict[str, Any]]:
 
 
 def version(
-    found: Any, user: User, *, at: datetime, form: VoteForm | None = None
+    found: Any,
+    user: User,
+    *,
+    at: datetime,
+    form: VoteForm | None = None,
+    query: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """A version: its contract by parts, findings, repairs, text by lines, review, acts."""
     law = current()
@@ -169,7 +182,8 @@ def version(
     review = latest_review(found.subject)
     unsubmittable = sentence_of(check_submittable, found, law=law_sha256)
     comparison = comparison_for(found)
-    panel = panel_for(user, review, at=timezone.now()) if review else None
+    names = part_names(found.contract)
+    panel = panel_for(user, review, at=timezone.now(), parts=names) if review else None
     return {
         "agent": found.agent,
         "version": found,
@@ -185,6 +199,7 @@ def version(
         "body": split_frontmatter(found.text).body,
         "law": law,
         "panel": panel,
+        **remarks_on(found, panel, query or {}),
         **opening(found, user, panel.votes if panel else ()),
         "vote_form": form or (VoteForm.about(review) if review else None),
         "why_no_submission": why_not(user, Permission.PROPOSE) or unsubmittable,
@@ -192,6 +207,7 @@ def version(
         "why_no_release": why_not(user, Permission.RELEASE)
         or sentence_of(check_releasable, found, environment=None, law=law_sha256, at=at),
         **_release(found, review),
+        **matrix_panel(found, user, at=at),
     }
 
 

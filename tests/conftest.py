@@ -12,7 +12,11 @@ from django.db import connection
 from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
 
-from agents.defaults import create_default_environments, create_default_review_rules
+from agents.defaults import (
+    create_default_environments,
+    create_default_review_rules,
+    create_stale_policy,
+)
 from agents.models import Environment, ReviewRule
 from governance.asking.defaults import create_default_policies
 from governance.asking.models import Policy, Rung
@@ -48,6 +52,7 @@ def empty_as_owner() -> None:
     create_default_policies(Policy, Rung)
     create_default_environments(Environment)
     create_default_review_rules(ReviewRule, Policy, Rung)
+    create_stale_policy(Policy, Rung)
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from agents.compliance import pages, services
+from agents.compliance.forecast import forecast
 from agents.compliance.forms import MatrixForm, WaiverForm
+from agents.compliance.impact import impact_of
 from agents.compliance.matrix import matrix_of
 from agents.models import AgentVersion
 from agents.permissions import agent_for
 from agents.services import no_such_version
 from agents.views import for_people
-from governance.constitution.services import current
+from governance.constitution.permissions import version_for
+from governance.constitution.services import MAIN, current
 from governance.people.signed_in import person
 
 
@@ -92,3 +95,20 @@ def end_waiver(request: HttpRequest, waiver_id: int) -> HttpResponse:
     services.end_waiver(waiver_id=waiver_id, by=person(request), at=timezone.now())
     messages.success(request, "The waiver has ended.")
     return redirect("waivers")
+
+
+@require_safe
+@for_people
+def stale(request: HttpRequest) -> HttpResponse:
+    """What stops when: every release on an approval that an amendment touched."""
+    context = forecast(request.GET, at=timezone.now())
+    return render(request, "agents/compliance/stale.html", context)
+
+
+@require_safe
+@for_people
+def impact(request: HttpRequest, sequence: int) -> HttpResponse:
+    """What a version of the law does, or would do, to agents."""
+    at, version = timezone.now(), version_for(request.user, MAIN, sequence)
+    context = {"impact": impact_of(version, at=at), "law": current(), "now": at}
+    return render(request, "agents/compliance/impact.html", context)

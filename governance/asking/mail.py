@@ -28,6 +28,11 @@ WORDS: dict[str, tuple[str, str, Permission]] = {
         Permission.RATIFY,
     ),
 }
+# Questions about something else than a version: by the beginning of their subject.
+SENTENCES: dict[str, str] = {
+    "stale": "Approvals stop unless people give them again.",
+    "waiver": "Somebody asks that a version be excused from a principle.",
+}
 _ADDRESS = re.compile(r"\S*(?:://|\bwww\.)\S*", re.IGNORECASE)
 
 
@@ -63,7 +68,8 @@ def _subject(ask: Ask) -> str:
 
 def _words(notice: Notification, link: ReviewLink) -> dict[str, Any]:
     ask = notice.ask
-    _, sentence, permission = WORDS[ask.kind]
+    _, usual, permission = WORDS[ask.kind]
+    sentence = SENTENCES.get(ask.subject.partition(":")[0], usual)
     return {
         "sentence": sentence,
         "title": shown(ask.title),

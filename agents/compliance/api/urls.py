@@ -1,3 +1,16 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from agents.compliance.api import views
+
+urlpatterns = [
+    path(
+        "agents/<slug:slug>/versions/<int:sequence>/matrix/",
+        views.MatrixView.as_view(),
+        name="api-agent-version-matrix",
+    ),
+    path(
+        "constitution/versions/<int:sequence>/impact/",
+        views.ImpactView.as_view(),
+        name="api-amendment-impact",
+    ),
+]
