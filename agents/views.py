@@ -66,7 +66,7 @@ def agent_version(request: HttpRequest, slug: str, sequence: int) -> HttpRespons
 
 
 def _version_page(request: HttpRequest, found: Any, form: VoteForm | None = None) -> HttpResponse:
-    context = pages.version(found, person(request), at=timezone.now(), form=form)
+    context = pages.version(found, person(request), at=timezone.now(), form=form, query=request.GET)
     status = 400 if form is not None else 200
     return render(request, "agents/version.html", context, status=status)
 

@@ -24,6 +24,7 @@ from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask
 from governance.people.models import Role
 from governance.people.services import issue_key
+from governance.review.comments import comment
 from governance.review.models import Review
 from tests.agents import acts as agent_acts
 from tests.constitution import acts as law_acts
@@ -95,6 +96,10 @@ POST constitution-acknowledge             L  404  403  302  403  403  404    L
 GET  review                               L  404  302  302  302  302  404    L
 POST review-seen                          L  404  204  204  204  204  404    L
 POST review-withdraw                      L  404  302  403  403  403  404    L
+POST review-comment                       L  404  302  302  403  403  404    L
+POST review-resolve                       L  403  302  302  403  403  403    L
+POST ask-claim                            L  404  403  302  403  403  404    L
+POST ask-release-claim                    L  404  302  302  302  302  404    L
 GET  history                              L  403  403  403  200  200  403    L
 GET  runners                              L  403  200  403  403  200  403    L
 POST runners                              L  403  302  403  403  302  403    L
@@ -266,6 +271,10 @@ ARGUMENTS = {
     "openid_connect_callback": {"provider_id": "sso"},
     "openid_connect_login": {"provider_id": "sso"},
     "review": {"review_id": "{review}"},
+    "review-comment": {"review_id": "{review}"},
+    "review-resolve": {"comment_id": "{comment}"},
+    "ask-claim": {"ask_id": "{ask}"},
+    "ask-release-claim": {"ask_id": "{ask}"},
     "review-link": {"token": "{token}"},
     "review-seen": {"review_id": "{review}"},
     "review-withdraw": {"review_id": "{review}"},
@@ -314,6 +323,7 @@ SENT: dict[str, dict[str, Any]] = {
     "constitution-edit": {"act": "save", "newest": "{newest_law}", "text": "{constitution}"},
     "constitution-import": {"text": "{constitution}"},
     "constitution-vote": VOTE | {"seen_sha256": "{plain_sha256}"},
+    "review-comment": {"text": "Why?", "line": 1},
     "runner-key-issue": {"scopes": ["read"], "days": 30},
     "runners": {"name": "New", "slug": "new", "agents": "*"},
 }
@@ -348,6 +358,8 @@ def built() -> SimpleNamespace:
     listed = agent_acts.bring_in(owner, raw=agent_acts.definition("listed"), at=now)
     batch = open_batch(kind="baseline", version_ids=[listed.pk], title="One", by=owner, at=now)
     vague, plain_law = law_acts.submitted(law_acts.VAGUE), law_acts.submitted(by=owner)
+    in_review = Review.objects.get(subject=reviewed.subject)
+    remark = comment(review_id=in_review.pk, by=owner, text="Why?", at=now)
     case = case_acts.ask(runner, at=now, agent="worker")
     ask = Ask.objects.get(subject=case.subject)
     return SimpleNamespace(
@@ -372,6 +384,8 @@ def built() -> SimpleNamespace:
         plain_law=plain_law.sequence,
         plain_sha256=plain_law.sha256,
         review=Review.objects.get(version_sha256=reviewed.sha256).pk,
+        comment=remark.pk,
+        ask=Ask.objects.get(subject=in_review.stream).pk,
         case=case.ref,
         case_id=case.pk,
         case_sha256=case.request_sha256,

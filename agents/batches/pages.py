@@ -23,7 +23,8 @@ from governance.people.models import User
 from governance.people.permissions import Permission
 from governance.review.forms import VoteForm
 from governance.review.models import Review, ReviewStatus
-from governance.review.services import latest_review, panel_for
+from governance.review.panel import panel_for
+from governance.review.services import latest_review
 
 MOST_LISTS = 100
 # Beyond so many grave versions their sentences are read on the pages of their changes.

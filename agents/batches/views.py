@@ -23,7 +23,8 @@ from governance.people.refusals import record
 from governance.people.services import actor_of
 from governance.people.signed_in import person
 from governance.review.forms import VoteForm
-from governance.review.services import latest_review, teams_without_voters
+from governance.review.panel import teams_without_voters
+from governance.review.services import latest_review
 
 
 @require_safe

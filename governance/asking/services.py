@@ -112,7 +112,10 @@ def close_ask(*, subject: str, because: str, by: Actor, at: datetime) -> None:
     if ask is None:
         return
     ask.closed_at, ask.closed_because, ask.next_action_at = at, because[:40], None
-    ask.save(update_fields=["closed_at", "closed_because", "next_action_at"])
+    ask.claimed_by = ask.claimed_at = None
+    ask.save(
+        update_fields=["closed_at", "closed_because", "next_action_at", "claimed_by", "claimed_at"]
+    )
     ask.notifications.filter(state=NotificationState.PENDING).update(
         state=NotificationState.CANCELLED, settled_at=at
     )

@@ -2,6 +2,7 @@ from typing import Any
 
 from django import forms
 
+from governance.review.comments import LONGEST, LONGEST_PART
 from governance.review.models import Review, Verdict
 
 
@@ -30,6 +31,14 @@ class VoteForm(forms.Form):
         if verdict and verdict != Verdict.APPROVE and not cleaned.get("comment"):
             self.add_error("comment", "Say what is wrong, so that it can be put right.")
         return cleaned
+
+
+class CommentForm(forms.Form):
+    """A remark on a line, on a part of the contract, or on the whole."""
+
+    text = forms.CharField(max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 3}))
+    line = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+    part = forms.CharField(required=False, max_length=LONGEST_PART, widget=forms.HiddenInput)
 
 
 class DueField(forms.DateTimeField):

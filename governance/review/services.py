@@ -5,15 +5,14 @@ transaction: only so does an approval release or ratify something.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
 from governance.asking.defaults import DEFAULTS
-from governance.asking.models import Ask, AskKind, Policy, Sighting
-from governance.asking.services import close_ask, ladder_view, open_ask, record_sighting
+from governance.asking.models import Ask, AskKind, Policy
+from governance.asking.services import close_ask, open_ask, record_sighting
 from governance.audit.actors import Actor
 from governance.audit.services import append
 from governance.base.canonical import sha256_hex, stamp
@@ -24,8 +23,6 @@ from governance.people.services import actor_of
 from governance.review.models import Review, ReviewStatus, Verdict, Vote
 from governance.review.parts import Part, close_parts, open_parts
 from governance.review.permissions import (
-    NEEDED,
-    can_withdraw,
     check_can_vote,
     check_can_withdraw,
     refusal_to_vote,
@@ -302,62 +299,3 @@ def review_for(user: Any, review_id: int) -> Review:
 def latest_review(subject: str) -> Review | None:
     """The newest review of a version, open or closed."""
     return Review.objects.filter(subject=subject).order_by("-id").first()
-
-
-def teams_without_voters(review: Review) -> list[str]:
-    """The names of teams whose vote is needed and of whom nobody can give it."""
-    teams = Team.objects.filter(slug__in=review.required_teams).prefetch_related("members")
-    needed = NEEDED[review.kind]
-    return [
-        team.name
-        for team in teams
-        if not any(
-            has(member, needed) and member.pk not in review.excluded
-            for member in team.members.all()
-        )
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """A review as pages show it to one person: votes with names, and what is still needed."""
-
-    review: Review
-    votes: list[Vote]
-    approvals: int
-    may_vote: bool
-    refusal: str
-    may_withdraw: bool
-    ask: Ask | None
-    ladder: list[dict[str, Any]]
-    seen_by: list[Sighting]
-
-    @property
-    def subject(self) -> str:
-        """The subject of the review's ask."""
-        return subject_of(self.review.pk)
-
-    @property
-    def needed(self) -> str:
-        """``1 of 2 votes``."""
-        noun = "vote" if self.review.required_votes == 1 else "votes"
-        return f"{self.approvals} of {self.review.required_votes} {noun}"
-
-
-def panel_for(user: Any, review: Review, *, at: datetime) -> Panel:
-    """Everything the review panel shows: votes, who is asked next, who has seen it."""
-    votes = list(review.votes.select_related("voter"))
-    sentence = refusal_to_vote(user, review, votes)
-    asks = Ask.objects.filter(subject=subject_of(review.pk))
-    ask = asks.prefetch_related("sightings__user").order_by("-id").first()
-    return Panel(
-        review=review,
-        votes=votes,
-        approvals=sum(vote.verdict == Verdict.APPROVE for vote in votes),
-        may_vote=not sentence,
-        refusal=sentence,
-        may_withdraw=can_withdraw(user, review),
-        ask=ask,
-        ladder=ladder_view(ask, at=at) if ask and ask.closed_at is None else [],
-        seen_by=list(ask.sightings.all()) if ask else [],
-    )

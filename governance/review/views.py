@@ -1,4 +1,4 @@
-"""The two acts that are the same for every version: to have seen it, and to take it back."""
+"""The acts that are the same for every version: to have seen it, to comment, to take it back."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -7,7 +7,10 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from governance.base.errors import InvalidInput
 from governance.people.signed_in import person
+from governance.review import comments
+from governance.review.forms import CommentForm
 from governance.review.services import review_for, see_review, take_back
 
 
@@ -34,3 +37,24 @@ def withdraw(request: HttpRequest, review_id: int) -> HttpResponse:
     take_back(review_id=found.pk, by=user, at=timezone.now())
     messages.success(request, "The review is withdrawn. Nobody is reminded of it any more.")
     return redirect(found.path)
+
+
+@login_required
+@require_POST
+def comment(request: HttpRequest, review_id: int) -> HttpResponse:
+    user = person(request)
+    found = review_for(user, review_id)
+    form = CommentForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInput("Write what you want to say, on a line that there is.")
+    made = comments.comment(review_id=found.pk, by=user, at=timezone.now(), **form.cleaned_data)
+    messages.success(request, "Your comment is written down. It is no vote.")
+    return redirect(f"{found.path}#comment-{made.pk}")
+
+
+@login_required
+@require_POST
+def resolve(request: HttpRequest, comment_id: int) -> HttpResponse:
+    user = person(request)
+    found = comments.resolve_comment(comment_id=comment_id, by=user, at=timezone.now())
+    return redirect(f"{found.review.path}#comment-{found.pk}")
