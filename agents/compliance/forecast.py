@@ -1,6 +1,6 @@
 """What stops when: what runs on approvals that an amendment has touched."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,22 +54,29 @@ def touched_releases() -> QuerySet[Any]:
 
     What is suspended is not served anyway, and an emergency has no approval to touch.
     """
-    newest = Release.objects.order_by("agent_id", "environment_id", "-id").distinct(
-        "agent_id", "environment_id"
-    )
+    newest = Release.objects.filter(
+        agent=OuterRef("agent"), environment=OuterRef("environment")
+    ).order_by("-id")
     return (
         standing_releases()
-        .filter(pk__in=newest.values("pk"), stale_since__isnull=False, suspended_because=None)
+        .filter(
+            pk=Subquery(newest.values("pk")[:1]), stale_since__isnull=False, suspended_because=None
+        )
         .exclude(kind=ReleaseKind.BREAK_GLASS)
         .order_by("grace_until", "pk")
     )
 
 
-def families(*, at: datetime) -> list[FamilyForecast]:
-    """Each family with approvals that stop or have stopped, the most urgent first."""
+def families(*, at: datetime, among: Collection[int] | None = None) -> list[FamilyForecast]:
+    """Each family with approvals that stop or have stopped, the most urgent first.
+
+    ``among`` are the ids of the families to look at: looking at all reads every release.
+    """
+    touched = touched_releases()
+    if among is not None:
+        touched = touched.filter(agent__family__in=among)
     rows = (
-        touched_releases()
-        .order_by()
+        touched.order_by()
         .values("agent__family__slug", "agent__family__name")
         .annotate(count=Count("version", distinct=True), first_at=Min("grace_until"))
         .order_by("first_at", "agent__family__slug")

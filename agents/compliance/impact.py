@@ -35,7 +35,7 @@ class Reach:
     """How far an amendment goes, and from when on."""
 
     level: str
-    touched: frozenset[str]
+    touched: tuple[str, ...]
     touches_all: bool
     ratification: Ratification | None
     stops_at: datetime | None
@@ -137,7 +137,7 @@ def _reach(
     level = said.level or AmendmentLevel.MAJOR
     return Reach(
         level=level,
-        touched=frozenset(said.touched),
+        touched=tuple(said.touched),
         touches_all=said.touches_all,
         ratification=ratification,
         stops_at=None if level == AmendmentLevel.PATCH else stops_at,
