@@ -15,7 +15,13 @@ from agents.permissions import agent_for
 from agents.releasing import pages, services
 from agents.releasing.as_of import AsOf, as_of
 from agents.releasing.exports import csv_of, signed_report
-from agents.releasing.forms import AsOfForm, BreakGlassForm, FamilySuspendForm, RollBackForm
+from agents.releasing.forms import (
+    PRODUCTION,
+    AsOfForm,
+    BreakGlassForm,
+    FamilySuspendForm,
+    RollBackForm,
+)
 from agents.services import no_such_version
 from agents.views import for_people
 from governance.base.errors import InvalidInput, NotThere
@@ -37,7 +43,7 @@ def release(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
     """What would change there, and the button that releases it."""
     found = _version(request, slug, sequence)
     posted = request.method == "POST"
-    form = ReleaseForm(request.POST if posted else request.GET)
+    form = ReleaseForm(request.POST if posted else request.GET or {"environment": PRODUCTION})
     if not form.is_valid():
         raise InvalidInput("Choose an environment.")
     environment, at = form.cleaned_data["environment"], timezone.now()

@@ -13,6 +13,7 @@ from governance.audit.models import AuditEvent
 from governance.people.models import Runner, User
 
 MOST_ACTORS = 50
+GRAVE = frozenset({"agent.glass_broken"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Entry:
     def sentence(self) -> str:
         """The kind in words: ``escalation.decided`` reads *escalation decided*."""
         return self.event.kind.replace(".", " ").replace("_", " ")
+
+    @property
+    def is_grave(self) -> bool:
+        """Whether somebody went around an approval."""
+        return self.event.kind in GRAVE
 
     @property
     def digest(self) -> str:

@@ -235,7 +235,7 @@ def test_what_was_typed_is_still_there_after_a_preview_without_a_session(vera, v
         page.goto("/agents/new/?template=blank")
         page.get_by_label("Text", exact=True).fill("Mine alone.")
         cookies = page.context.cookies()
-        page.context.clear_cookies()
+        page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
         page.get_by_role("button", name="Preview").click()
         page.get_by_text("The portal did not answer with a preview").wait_for()
         assert page.get_by_label("Text", exact=True).input_value() == "Mine alone."
