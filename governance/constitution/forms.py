@@ -2,6 +2,8 @@ from typing import Any
 
 from django import forms
 
+from governance.constitution.levels import MAX_REASON
+from governance.constitution.models import AmendmentLevel
 from governance.constitution.services import MAX_BYTES
 
 
@@ -30,3 +32,21 @@ class ImportForm(forms.Form):
         # Browsers send every line end of a text area as CRLF; a file's bytes stay as they are.
         cleaned["raw"] = upload.read() if upload else text.replace("\r\n", "\n").encode()
         return cleaned
+
+
+class SubmitForm(forms.Form):
+    """The level that is to count, where it is to be another than the computed one."""
+
+    level = forms.ChoiceField(
+        required=False,
+        label="Level",
+        choices=[("", "As the portal finds"), *AmendmentLevel.choices],
+        help_text="MAJOR and MINOR make approvals stale that rest on what changes; PATCH none.",
+    )
+    override_reason = forms.CharField(
+        required=False,
+        max_length=MAX_REASON,
+        label="Why another level, or a number that does not follow",
+        help_text="Whoever votes reads this first.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )

@@ -1,6 +1,6 @@
 """Who reads the law, and who may acknowledge what was noticed in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.db.models import QuerySet
@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from governance.base.errors import NotPermitted, NotThere, Refusal
 from governance.constitution.models import ConstitutionVersion
 from governance.people.models import Runner, User
-from governance.people.permissions import Permission, check, has
+from governance.people.permissions import ROLES, Permission, check, has
 
 NO_VERSION = "There is no such version of the constitution."
 
@@ -54,6 +54,13 @@ def check_can_acknowledge(by: Any, version: ConstitutionVersion) -> None:
             "You wrote this text, so somebody else acknowledges what is vague in it.",
             code="four_eyes",
         )
+
+
+def how_many_may_ratify(*, without: Collection[int]) -> int:
+    """How many people could vote on an amendment that these people wrote and submitted."""
+    roles = [role for role, held in ROLES.items() if Permission.RATIFY in held]
+    able = User.objects.filter(is_active=True, roles__overlap=roles)
+    return able.exclude(pk__in=without).count()
 
 
 def sentence_of(check: Callable[..., None], *args: Any, **kwargs: Any) -> str:

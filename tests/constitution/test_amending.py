@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from governance.constitution.amending import LawDiff, compare_law_texts, law_of_text
+from governance.constitution.amending import LawDiff, compare_law_texts
+from governance.constitution.lawtext import law_of_text
 from tests.constitution import acts
 
 HERE = Path(__file__).parent

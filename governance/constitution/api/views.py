@@ -13,21 +13,28 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from governance.base.canonical import sha256_hex
 from governance.base.errors import NotPermitted, NotThere
 from governance.base.renderers import MarkdownRenderer
 from governance.constitution.api.serializers import (
     LawSerializer,
+    LawVersionSerializer,
+    SubmitSerializer,
+    SubmittedSerializer,
     VotedSerializer,
     VoteSerializer,
     law_body,
+    version_body,
 )
 from governance.constitution.models import ConstitutionVersion, Ratification
 from governance.constitution.permissions import version_for
-from governance.constitution.services import MAIN, vote
+from governance.constitution.reports import report_of
+from governance.constitution.services import MAIN, submit_version, vote
 from governance.constitution.standing import in_force
 from governance.people.api.permissions import Person, person_or_runner_with
 from governance.people.models import Scope, User
 from governance.review.permissions import PEOPLE_ONLY
+from governance.review.services import latest_review
 
 READS = {
     "parameters": [OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER)],
@@ -36,6 +43,11 @@ READS = {
         (200, "text/markdown"): OpenApiTypes.BINARY,
         304: OpenApiResponse(description="What you hold is still so."),
     },
+}
+
+READS_VERSION = {
+    **READS,
+    "responses": {**READS["responses"], (200, "application/json"): LawVersionSerializer},  # type: ignore[dict-item]  # one dict for two calls
 }
 
 
@@ -56,14 +68,26 @@ class Version(APIView):
     permission_classes = [person_or_runner_with(Scope.READ)]
     renderer_classes = [JSONRenderer, MarkdownRenderer]
 
-    @extend_schema(operation_id="constitution_version_read", **READS)  # type: ignore[arg-type]  # one dict for two calls
+    @extend_schema(operation_id="constitution_version_read", **READS_VERSION)  # type: ignore[arg-type]  # one dict, as for the law
     def get(self, request: Request, sequence: int) -> HttpResponse:
-        """One version by its number; runners see those that were ratified."""
+        """One version by its number, with what it changes; runners see those that were ratified."""
         version = version_for(request.user, MAIN, sequence)
         law = in_force(MAIN)
         is_law = law is not None and law.version_id == version.pk
         own = law if is_law else version.ratifications.select_related("review").first()
-        return _answer(request, version, own, is_law=is_law)
+        if _is_markdown(request):
+            return _answer(request, version, own, is_law=is_law)
+        # The report depends on the people there are: its answer is compared as it stands.
+        report = report_of(version, latest_review(version.subject))
+        body = version_body(version, own, in_force=is_law, report=report)
+        etag = f'"{sha256_hex(JSONRenderer().render(body))}"'
+        if _holds(request, etag):
+            return _with_headers(HttpResponse(status=304), etag)
+        return _with_headers(Response(body), etag)
+
+
+def _is_markdown(request: Request) -> bool:
+    return isinstance(request.accepted_renderer, MarkdownRenderer)
 
 
 def _answer(
@@ -73,7 +97,7 @@ def _answer(
     *,
     is_law: bool,
 ) -> HttpResponse:
-    markdown = isinstance(request.accepted_renderer, MarkdownRenderer)
+    markdown = _is_markdown(request)
     etag = _etag(version, ratification, is_law=is_law, markdown=markdown)
     if _holds(request, etag):
         return _with_headers(HttpResponse(status=304), etag)
@@ -132,6 +156,35 @@ class Votes(APIView):
         )
         body = {"review": review.pk, "status": review.status, "sha256": review.version_sha256}
         return Response(VotedSerializer(body).data)
+
+
+class Submissions(APIView):
+    permission_classes = [Person]
+
+    @extend_schema(
+        operation_id="constitution_version_submit",
+        request=SubmitSerializer,
+        responses={200: SubmittedSerializer},
+    )
+    def post(self, request: Request, sequence: int) -> Response:
+        """Put a version to the vote: people only. 409 where its number does not follow."""
+        version = version_for(request.user, MAIN, sequence)
+        said = SubmitSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        review = submit_version(
+            version_id=version.pk, by=_person(request), at=timezone.now(), **said.validated_data
+        )
+        report = report_of(version, review)
+        body = {
+            "review": review.pk,
+            "status": review.status,
+            "sha256": review.version_sha256,
+            "required_votes": review.required_votes,
+            "level": review.amendment.level,
+            "computed_level": review.amendment.computed_level,
+            "warnings": [finding.message for finding in report.findings] if report else [],
+        }
+        return Response(SubmittedSerializer(body).data)
 
 
 def _person(request: Request) -> User:
