@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
+from agents.changes import ChangeClass
 from agents.comparing import CHANGE_TONES
 from agents.compliance.forecast import families as families_stopping
 from agents.compliance.forecast import of_agent
@@ -21,9 +22,10 @@ from agents.forms import ReleaseForm, SuspendForm
 from agents.intake.fixing import fixes_of
 from agents.models import Agent, AgentVersion, Family, Suspension, TriggerKind
 from agents.overview import HEAVY, badges_of, for_overview, overviews, released, severities
-from agents.permissions import why_not
+from agents.permissions import check_may_submit, why_not
 from agents.releasing.pages import active_family_suspensions, where_it_runs
 from agents.remarks import part_names, remarks_on
+from agents.reviewing.forms import SubmitForm
 from agents.standing import (
     STANDING_TONES,
     check_releasable,
@@ -63,7 +65,9 @@ def board(query: Mapping[str, str]) -> dict[str, Any]:
     more = len(rows) > PER_PAGE
     return {
         "rows": overviews(rows[:PER_PAGE], at=timezone.now()),
-        "stale_families": families_stopping(at=timezone.now()),
+        "stale_families": families_stopping(
+            at=timezone.now(), among={row.family_id for row in rows}
+        ),
         "now": timezone.now(),
         "segments": _segments(families, chosen),
         "chosen": chosen,
@@ -202,8 +206,10 @@ def version(
         **remarks_on(found, panel, query or {}),
         **opening(found, user, panel.votes if panel else ()),
         "vote_form": form or (VoteForm.about(review) if review else None),
-        "why_no_submission": why_not(user, Permission.PROPOSE) or unsubmittable,
+        "why_no_submission": sentence_of(check_may_submit, user, found.agent) or unsubmittable,
         "can_be_submitted": not unsubmittable,
+        "submit_form": SubmitForm(),
+        "one_click": comparison.approved and comparison.change_class is ChangeClass.COSMETIC,
         "why_no_release": why_not(user, Permission.RELEASE)
         or sentence_of(check_releasable, found, environment=None, law=law_sha256, at=at),
         **_release(found, review),

@@ -24,7 +24,7 @@ from governance.base.encoding import Decoded, decode
 from governance.base.findings import Finding, Severity, distinct
 from governance.base.frontmatter import Frontmatter, split_frontmatter
 from governance.base.keys import words
-from governance.base.outline import Outline, blank_out, outline
+from governance.base.outline import Outline, blank_out, only_comments, outline
 
 _ASKS = re.compile(r"\b(approv|confirm|permission|escalat|consent|asking)", re.IGNORECASE)
 _COMMON = frozenset(
@@ -51,7 +51,7 @@ def parse_definition(raw: bytes, *, filename: str = "") -> ParsedDefinition:
         *front.findings,
         *declared.findings,
         *_text_findings(parsed, sections),
-        *_comment_findings(front, parsed),
+        *_comment_findings(front),
     )
     return replace(parsed, findings=distinct(findings))
 
@@ -137,14 +137,12 @@ def _unclosed(line: int) -> Finding:
     )
 
 
-def _comment_findings(front: Frontmatter, parsed: ParsedDefinition) -> Iterator[Finding]:
+def _comment_findings(front: Frontmatter) -> Iterator[Finding]:
     """Rules that stand in an HTML comment are none; a comment that never ends is none either."""
     if "<!--" not in front.body:
         return
-    counted = {rule.line for rule in parsed.rules}
-    for rule in read_rules(outline(front.body, front.body_line)):
-        if rule.line not in counted:
-            yield _commented(rule)
+    for rule in read_rules(outline(only_comments(front.body), front.body_line)):
+        yield _commented(rule)
     bare = blank_out(front.body)
     if "<!--" in bare:
         line = front.body_line + bare[: bare.index("<!--")].count("\n")

@@ -17,11 +17,13 @@ from agents.diff_page import diff_page
 from agents.forms import SuspendForm
 from agents.permissions import agent_for, why_not
 from agents.releasing import services as releasing
+from agents.reviewing.forms import SubmitForm
 from agents.standing import with_status
 from governance.asking.links import method_of
 from governance.people.permissions import Permission, check
 from governance.people.signed_in import person
 from governance.review.forms import VoteForm
+from governance.review.panel import teams_without_voters
 from governance.review.services import latest_review
 
 View = Callable[..., HttpResponse]
@@ -99,8 +101,20 @@ def raw(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
 @for_people
 def submit(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
     found = _version(request, slug, sequence)
-    services.submit_version(version_id=found.pk, by=person(request), at=timezone.now())
+    form = SubmitForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInput("Choose an environment, and a day and time that there is.")
+    environment = form.cleaned_data["environment"]
+    review = services.submit_version(
+        version_id=found.pk,
+        by=person(request),
+        at=timezone.now(),
+        environment=environment.slug if environment else None,
+        due_at=form.cleaned_data["due_at"],
+    )
     messages.success(request, "Submitted. Everybody who may approve it is asked now.")
+    for team in teams_without_voters(review):
+        messages.warning(request, f"Nobody in {team} can vote on it.")
     return redirect(found)
 
 

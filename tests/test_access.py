@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from agents import services as agents
 from agents.batches.services import open_batch
+from agents.compliance.services import ask_waiver
 from agents.intake.archives import Incoming
 from agents.intake.services import import_many
 from agents.models import Family
@@ -84,6 +86,14 @@ GET  families                             L  403  200  200  200  200  403    L
 GET  family                               L  403  200  200  200  200  403    L
 GET  family-csv                           L  403  200  200  200  200  403    L
 GET  family-markdown                      L  403  200  200  200  200  403    L
+GET  agent-version-matrix                 L  403  200  200  200  200  403    L
+POST agent-version-judge                  L  403  403  302  403  403  403    L
+POST agent-version-waiver                 L  403  302  403  403  403  403    L
+GET  stale-approvals                      L  403  200  200  200  200  403    L
+GET  amendment-impact                     L  403  200  200  200  200  403    L
+GET  waivers                              L  403  200  200  200  200  403    L
+POST waiver-grant                         L  403  403  302  403  403  403    L
+POST waiver-end                           L  403  302  302  403  403  403    L
 GET  constitution                         L  404  200  200  200  200  404    L
 POST constitution-import                  L  404  302  403  403  403  404    L
 GET  constitution-edit                    L  404  200  200  200  200  404    L
@@ -129,6 +139,8 @@ POST api-agent-versions                 401  403  201  403  403  403  403  201
 GET  api-agent-version-diff             401  403  200  200  200  200  403  200
 GET  api-as-of                          401  403  200  200  200  200  403  200
 GET  api-bundle                         401  403  200  200  200  200  403  200
+GET  api-agent-version-matrix           401  403  200  200  200  200  403  200
+GET  api-amendment-impact               401  403  200  200  200  200  403  403
 GET  api-agent-resolve                  401  403  200  200  200  200  403  200
 GET  api-batches                        401  403  200  200  200  200  403  403
 POST api-batches                        401  403  201  403  403  403  403  403
@@ -235,6 +247,14 @@ ARGUMENTS = {
     "agent-version-break-glass": {"slug": "worker", "sequence": 1},
     "agent-version-diff": {"slug": "worker", "sequence": 1},
     "agent-version-fix": {"slug": "broken", "sequence": 1},
+    "agent-version-judge": {"slug": "worker", "sequence": 1},
+    "agent-version-matrix": {"slug": "worker", "sequence": 1},
+    "agent-version-waiver": {"slug": "worker", "sequence": 1},
+    "amendment-impact": {"sequence": "{law}"},
+    "api-agent-version-matrix": {"slug": "worker", "sequence": 1},
+    "api-amendment-impact": {"sequence": "{law}"},
+    "waiver-end": {"waiver_id": "{waiver}"},
+    "waiver-grant": {"waiver_id": "{waiver}"},
     "agent-version-opened": {"slug": "worker", "sequence": 1},
     "agent-version-raw": {"slug": "worker", "sequence": 1},
     "agent-version-release": {"slug": "approved", "sequence": 1},
@@ -294,7 +314,13 @@ SENT: dict[str, dict[str, Any]] = {
     "agent-roll-back": {"reason": "Wrong answers."},
     "agent-suspend": {"reason": "Wrong answers."},
     "family-suspend": {"reason": "Wrong answers."},
+    "agent-version-judge": {"test-first-verdict": "pass", "test-first-evidence": "Line 15."},
     "agent-version-opened": {"part": "text"},
+    "agent-version-waiver": {
+        "principle": "test-first",
+        "reason": "The tests come later.",
+        "last_day": "{waiver_day}",
+    },
     "agent-version-release": {"environment": "production"},
     "agent-version-vote": VOTE | {"seen_sha256": "{reviewed_sha256}"},
     "agent-version-fix": {"finding": "all"},
@@ -354,6 +380,14 @@ def built() -> SimpleNamespace:
     suspension = releasing.suspend(slug="halted", reason="Wrong answers.", by=owner, at=now)
     idle = releasing.suspend(family="idle", reason="Wrong answers.", by=owner, at=now)
     agents.submit_version(version_id=reviewed.pk, by=owner, at=now)
+    waiver = ask_waiver(
+        version_id=approved.pk,
+        principle="test-first",
+        reason="The tests come later.",
+        expires_at=now + timedelta(days=20),
+        by=owner,
+        at=now,
+    )
     agent_acts.approve(approved, at=now)
     listed = agent_acts.bring_in(owner, raw=agent_acts.definition("listed"), at=now)
     batch = open_batch(kind="baseline", version_ids=[listed.pk], title="One", by=owner, at=now)
@@ -371,6 +405,8 @@ def built() -> SimpleNamespace:
         release=released.pk,
         reviewed_sha256=reviewed.sha256,
         run=run.pk,
+        waiver=waiver.pk,
+        waiver_day=waiver.expires_at.date().isoformat(),
         files=[{"path": "worker.md", "text": agent_acts.definition().decode()}],
         draft=halted.pk,
         batch=batch.pk,

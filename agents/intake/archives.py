@@ -8,7 +8,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -251,6 +251,15 @@ def _read_plain(file: Path) -> bytes:
         return stream.read(MAX_BYTES + 1)
 
 
-def within(files: Iterable[Incoming], folder: str) -> list[Incoming]:
-    """The files as they would lie in a folder."""
-    return [replace(file, path=f"{folder}/{file.path}") for file in files]
+def from_texts(texts: Iterable[tuple[str, str]]) -> list[Incoming]:
+    """Texts with their paths, each meant as a definition."""
+    return _bounded(_from_text(path, text) for path, text in texts)
+
+
+def _from_text(path: str, text: str) -> Incoming:
+    try:
+        return Incoming(safe_path(path), text.encode())
+    except Refusal as refusal:
+        return Incoming(path[:MAX_PATH], refused=refusal.sentence)
+    except UnicodeEncodeError:
+        return Incoming(path[:MAX_PATH], refused="The text holds half characters.")

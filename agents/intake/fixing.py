@@ -13,7 +13,7 @@ from agents.models import AgentVersion
 from agents.permissions import excluded_from
 from agents.services import import_definition, locked_version
 from governance.base.encoding import decode
-from governance.base.errors import Conflict, InvalidInput, NotThere
+from governance.base.errors import Conflict, InvalidInput, NotThere, Refusal
 from governance.base.findings import Finding
 from governance.base.frontmatter import split_frontmatter
 from governance.people.models import User
@@ -148,6 +148,16 @@ def safe_fixes(raw: bytes, filename: str) -> list[Finding]:
         for finding in reading.parsed.findings
         if is_fixable(finding) and _keeps_name(raw, filename, finding, reading.named)
     ]
+
+
+def fixes_of(version: AgentVersion) -> set[str]:
+    """The keys of a version's findings that one click mends; none where a newer one came in."""
+    if version.agent.versions.filter(sequence__gt=version.sequence).exists():
+        return set()
+    try:
+        return {finding.key for finding in safe_fixes(bytes(version.raw), version.filename)}
+    except Refusal:
+        return set()
 
 
 def _keeps_name(raw: bytes, filename: str, finding: Finding, named: str) -> bool:

@@ -252,6 +252,18 @@ def blank_out(text: str, *, spans: bool = True, blocks: bool = True) -> str:
     return "".join(pieces)
 
 
+def only_comments(text: str) -> str:
+    """The text with all as blanks but what stands in HTML comments, lines kept."""
+    pieces: list[str] = []
+    done = 0
+    for start, end, kind in _masked(text):
+        if kind == "comment":
+            pieces += [_BLACK.sub(" ", text[done : start + 4]), text[start + 4 : end - 3]]
+            done = end - 3
+    return "".join((*pieces, _BLACK.sub(" ", text[done:])))
+
+
+_BLACK = re.compile(r"[^\n]")
 _OPENER = re.compile(r"<!--|(?<!`)`+|^[ \t>]*(?:`{3,}|~{3,})[^`\n]*$", re.MULTILINE)
 _GAP = re.compile(r"\n[ \t]*\n")
 

@@ -27,39 +27,6 @@ def told(command: str, *args: str) -> str:
     return out.getvalue()
 
 
-def import_folder(path: object) -> str:
-    author = User.objects.filter(email="olga@example.org").first() or User.objects.create_user(
-        "olga@example.org", name="Olga", roles=[Role.OWNER]
-    )
-    return told("import_agents", str(path), "--family", "Files", "--author", author.email)
-
-
-def test_a_folder_comes_in_and_again_changes_nothing(tmp_path):
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "one.md").write_bytes(acts.definition("one"))
-    (tmp_path / "deep" / "two.md").write_bytes(acts.definition("two"))
-    (tmp_path / "notes.txt").write_text("no definition")
-    (tmp_path / "linked.md").symlink_to(tmp_path / "one.md")
-    assert import_folder(tmp_path).endswith("2 files: 2 new, 0 unchanged, 0 refused.\n")
-    assert import_folder(tmp_path).endswith("2 files: 0 new, 2 unchanged, 0 refused.\n")
-    assert AgentVersion.objects.count() == 2
-
-
-def test_a_refused_file_holds_up_no_other_and_fails_the_command(tmp_path):
-    (tmp_path / "a.md").write_bytes(b"")
-    (tmp_path / "b.md").write_bytes(acts.definition("b"))
-    with pytest.raises(CommandError):
-        import_folder(tmp_path)
-    assert AgentVersion.objects.get().agent.slug == "b"
-
-
-def test_an_unknown_path_or_author_is_an_error(tmp_path):
-    with pytest.raises(CommandError):
-        import_folder(tmp_path / "absent")
-    with pytest.raises(CommandError):
-        told("import_agents", str(tmp_path), "--family", "F", "--author", "nobody@example.org")
-
-
 def test_the_sample_tells_the_story(tmp_path, monkeypatch):
     key_file = tmp_path / "key"
     monkeypatch.setenv("SAMPLE_KEY_PATH", str(key_file))

@@ -3,13 +3,11 @@
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents import services
-from agents.importing import MAX_BYTES
-from agents.models import AgentVersion, Release, Suspension
+from agents.models import Release, Suspension
 from agents.releasing import services as releasing
 from governance.audit.models import AuditEvent
 from governance.people.models import Role
@@ -29,10 +27,6 @@ def sign_in(client: Any, *roles: str, **fields: Any) -> Any:
     user = UserFactory(roles=list(roles), **fields)
     client.force_login(user)
     return user
-
-
-def upload(name: str, raw: bytes) -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, raw, content_type="text/markdown")
 
 
 @pytest.mark.parametrize("url", [BOARD, AGENT, VERSION, f"{VERSION}raw/"])
@@ -61,48 +55,6 @@ def test_looking_changes_nothing(client):
     for url in (BOARD, AGENT, VERSION, f"{VERSION}raw/"):
         client.get(url)
     assert AuditEvent.objects.count() == before
-
-
-def test_several_files_come_in_with_a_result_for_each(client):
-    sign_in(client, Role.OWNER)
-    same = acts.definition("same")
-    client.post(BOARD, {"family": "Shop", "uploads": [upload("same.md", same)]})
-    files = [
-        upload("same.md", same),
-        upload("fresh.md", acts.definition("fresh")),
-        upload("big.md", b"x" * (MAX_BYTES + 1)),
-    ]
-    answer = client.post(BOARD, {"family": "Shop", "uploads": files}, follow=True)
-    assert answer.redirect_chain == [("/agents/", 302)]
-    results = [(row["file"], row["result"]) for row in answer.context["results"]]
-    assert results == [("same.md", "unchanged"), ("fresh.md", "new"), ("big.md", "refused")]
-    assert "A definition may be at most 1 MB." in text_of(answer)
-    assert client.get(BOARD).context["results"] is None
-
-
-def test_a_pasted_text_comes_in_with_plain_line_ends(client):
-    sign_in(client, Role.OWNER)
-    pasted = acts.definition().decode().replace("\n", "\r\n")
-    client.post(BOARD, {"family": "Shop", "text": pasted})
-    assert bytes(AgentVersion.objects.get().raw) == acts.definition()
-
-
-def test_an_empty_form_is_shown_again(client):
-    sign_in(client, Role.OWNER)
-    answer = client.post(BOARD, {"family": "Shop"})
-    assert answer.status_code == 400
-    assert "Choose at least one file, or paste a definition." in text_of(answer)
-
-
-def test_who_may_not_import_reads_why_and_is_refused(client):
-    sign_in(client, Role.APPROVER)
-    assert "you need the role owner" in text_of(client.get(BOARD))
-    answer = client.post(
-        BOARD, {"family": "Shop", "uploads": [upload("a.md", acts.definition())]}, follow=True
-    )
-    assert [row["result"] for row in answer.context["results"]] == ["refused"]
-    assert not AgentVersion.objects.exists()
-    assert AuditEvent.objects.filter(kind="refused").count() == 1
 
 
 def test_the_board_says_what_runs_and_what_is_wrong(client):

@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from agents.intake.api import views
+
+urlpatterns = [
+    path("imports/", views.Imports.as_view(), name="api-imports"),
+    path("imports/<int:run_id>/", views.ImportDetail.as_view(), name="api-import"),
+]

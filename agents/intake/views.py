@@ -1,0 +1,105 @@
+"""Bring files in, read what became of them, mend findings, take a family out again."""
+
+from django.contrib import messages
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from agents.forms import MOST_FILES, ImportForm
+from agents.intake import pages
+from agents.intake.archives import MAX_ZIP
+from agents.intake.exporting import export_family
+from agents.intake.fixing import fix_version
+from agents.intake.permissions import runs_for
+from agents.intake.services import import_many
+from agents.models import ImportRun
+from agents.permissions import agent_for, why_not
+from agents.services import no_such_version
+from agents.views import for_people
+from governance.base.errors import NotThere
+from governance.people.permissions import Permission
+from governance.people.signed_in import person
+
+ALL = "all"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_people
+def bring_in(request: HttpRequest) -> HttpResponse:
+    """The form that brings definitions in; then the page that says what became of each."""
+    form = ImportForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        run = import_many(
+            files=form.incoming(),
+            family=form.cleaned_data["family"],
+            by=person(request),
+            at=timezone.now(),
+            source="page",
+            name=form.told_name,
+            family_per_folder=form.cleaned_data["family_per_folder"],
+        )
+        return redirect("import-run", run.pk)
+    context = {
+        "form": form,
+        "family_names": form.families(),
+        "why_no_import": why_not(request.user, Permission.PROPOSE),
+        "most_files": MOST_FILES,
+        "most_bytes": MAX_ZIP,
+    }
+    status = 400 if request.method == "POST" else 200
+    return render(request, "agents/intake/import.html", context, status=status)
+
+
+@require_safe
+@for_people
+def runs(request: HttpRequest) -> HttpResponse:
+    """Past imports."""
+    context = pages.runs_page(runs_for(request.user), request.GET)
+    return render(request, "agents/intake/runs.html", context)
+
+
+@require_safe
+@for_people
+def run(request: HttpRequest, run_id: int) -> HttpResponse:
+    """What became of each file of one import."""
+    found = _run(request, run_id)
+    return render(request, "agents/intake/run.html", pages.run_page(found, request.GET))
+
+
+def _run(request: HttpRequest, run_id: int) -> ImportRun:
+    found = runs_for(request.user).select_related("by", "runner", "family").filter(pk=run_id)
+    run = found.first()
+    if run is None:
+        raise NotThere("There is no such import.", code="unknown_import")
+    return run
+
+
+@require_POST
+@for_people
+def fix(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
+    """A new draft with one finding mended, or all that are safe."""
+    agent = agent_for(request.user, slug)
+    version = agent.versions.filter(sequence=sequence).only("pk").first()
+    if version is None:
+        raise no_such_version(agent, sequence)
+    key = request.POST.get("finding", "")
+    draft = fix_version(
+        version_id=version.pk,
+        finding_keys=None if key == ALL else [key],
+        by=person(request),
+        at=timezone.now(),
+    )
+    messages.success(request, f"Fixed in version {draft.sequence}, a draft. Look at its changes.")
+    return redirect(draft)
+
+
+@require_safe
+@for_people
+def export(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """A family's newest definitions as a zip, byte for byte."""
+    file = export_family(slug, at=timezone.now())
+    return FileResponse(
+        file, as_attachment=True, filename=f"{slug}.zip", content_type="application/zip"
+    )

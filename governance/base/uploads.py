@@ -1,0 +1,58 @@
+"""Forms with files: refused by their size and number before anything of them is read."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.exceptions import TooManyFilesSent
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from governance.base.errors import TooLarge
+from governance.base.problems import MEDIA_TYPE, problem_of
+
+MB = 1024 * 1024
+
+
+class UploadLimitMiddleware:
+    """Answers 413, with the sentence why, to an upload that is too large or of too many files."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
+        """Comes before the check of the form's token, which reads the whole form."""
+        if not (request.content_type or "").startswith("multipart/"):
+            return None
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdigit() and int(length) > settings.UPLOAD_MAX_SIZE:
+            return _refused(request, _too_large())
+        try:
+            # An API reads its own; a runner's call has no token that would be looked for.
+            _ = request.path.startswith("/api/") or request.POST
+        except TooManyFilesSent:
+            return _refused(request, _too_many())
+        return None
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return _refused(request, _too_many()) if isinstance(error, TooManyFilesSent) else None
+
+
+def _too_large() -> TooLarge:
+    most = settings.UPLOAD_MAX_SIZE
+    return TooLarge(f"At most {most // MB} MB at once. Send a zip, or less.", limit=most)
+
+
+def _too_many() -> TooLarge:
+    most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+    return TooLarge(f"At most {most:,} files at once. Send a zip, or fewer.", limit=most)
+
+
+def _refused(request: HttpRequest, refusal: TooLarge) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse(problem_of(refusal), status=refusal.status, content_type=MEDIA_TYPE)
+    return render(request, "refused.html", {"refusal": refusal}, status=refusal.status)
