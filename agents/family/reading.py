@@ -125,9 +125,9 @@ def _graph(members: Sequence[Member], outside: Sequence[Member]) -> Graph:
 
 def _with_state(agents: QuerySet[Agent]) -> QuerySet[Any]:
     """Annotate the newest version and whether the agent is suspended or released anywhere."""
-    return for_overview(agents).annotate(
-        is_released=Exists(Release.objects.filter(agent=OuterRef("pk")))
-    )
+    # No EXISTS: the planner may answer that by reading all releases.
+    release = Release.objects.filter(agent=OuterRef("pk")).order_by("environment_id", "-id")
+    return for_overview(agents).annotate(release_id=Subquery(release.values("pk")[:1]))
 
 
 def _load(agents: Sequence[Any]) -> dict[int, Loaded]:
@@ -148,7 +148,7 @@ def _loaded(
         name=agent.name,
         contract=contract,
         text=text,
-        released=agent.is_released,
+        released=agent.release_id is not None,
         suspended=agent.is_suspended,
     )
     return Loaded(member, pk, agent.pk, filename, text_sha256)
