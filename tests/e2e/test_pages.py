@@ -3,6 +3,7 @@
 Screenshots of all of them are left in test-results/pages, to be looked at.
 """
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -15,11 +16,15 @@ from django.test import Client
 from django.utils import timezone
 
 from agents import services
+from agents.compliance import services as compliance
+from agents.compliance.matrix import matrix_of
 from agents.models import AgentVersion, Opened
 from agents.releasing import services as releasing
 from escalations import acting, thread
 from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask
+from governance.constitution import services as law
+from governance.constitution.standing import unacknowledged
 from governance.people.models import Role, Runner, User
 from tests.e2e.conftest import ROOT, sign_in
 from tests.escalations import acts
@@ -148,6 +153,21 @@ def none(wrong):
     assert not wrong, "\n" + "\n".join(wrong)
 
 
+def imported(by):
+    """An import with every kind of result."""
+    files = [
+        Incoming("agents/a-folder-with-a-long-name/reader.md", b"---\nname: reader\n---\n# Read\n"),
+        Incoming("agents/empty.md", b" "),
+        Incoming("agents/LICENSE", skipped="It is no Markdown file."),
+        Incoming(
+            "agents/broken.md", b"\xef\xbb\xbf---\nname: broken\ndescription: a: b\n---\nGo.\n"
+        ),
+    ]
+    return import_many(
+        files=files, family="Readers", by=by, at=timezone.now(), source="page", name="4 files"
+    )
+
+
 def test_the_pages_of_the_portal(vera, cases, visitor, stack):
     version = AgentVersion.objects.get(agent__slug="python-backend")
     in_review = AgentVersion.objects.get(agent__slug="security-auditor")
@@ -155,6 +175,9 @@ def test_the_pages_of_the_portal(vera, cases, visitor, stack):
         "inbox": "/",
         "inbox-not-found": "/?q=ESC-999",
         "agents": "/agents/",
+        "agents-import": "/agents/import/",
+        "imports": "/imports/",
+        "import": f"/imports/{imported(vera).pk}/",
         "agent": version.agent.get_absolute_url(),
         "families": "/families/",
         "family": f"/families/{version.agent.family.slug}/",
@@ -213,6 +236,77 @@ def test_the_pages_in_which_one_writes(vera, visitor, stack):
                 page.locator("#result h2").first.wait_for()
                 wrong += looks(page, f"{name}-preview")
     none(wrong)
+
+
+def amended(by):
+    """The sample's law with one more sentence in its first principle, ratified by Adam."""
+    now, adam = timezone.now(), User.objects.get(email="approver@example.org")
+    raw = bytes(law.current().raw)
+    first = law.current().principles.filter(non_negotiable=True).first()
+    more = raw.replace(first.text.strip().encode(), b"Every change MUST be shown first.", 1)
+    version = law.import_constitution(raw=more, by=by, at=now)
+    law.submit_version(
+        version_id=version.pk, by=by, at=now, override_reason="The number comes later."
+    )
+    for key in unacknowledged(version):
+        law.acknowledge(version_id=version.pk, finding_key=key, by=adam, at=now)
+    law.vote(
+        version_id=version.pk,
+        by=adam,
+        verdict="approve",
+        comment="",
+        seen_sha256=version.sha256,
+        method="session",
+        at=now,
+    )
+    return version
+
+
+def test_the_pages_about_compliance(vera, visitor, stack):
+    now, adam = timezone.now(), User.objects.get(email="approver@example.org")
+    olivia = User.objects.get(email="owner@example.org")
+    version = AgentVersion.objects.get(agent__slug="python-backend")
+    draft = AgentVersion.objects.get(agent__slug="security-auditor")
+    newer = amended(olivia)
+    rows = matrix_of(version, law.current(), at=now).rows
+    known = [row for row in rows if row.principle]
+    for row, verdict in zip(known, ("fail", "pass"), strict=False):
+        compliance.judge(
+            version_id=version.pk,
+            principle=row.key,
+            verdict=verdict,
+            evidence="The workflow names no test before step 4.",
+            line=row.claim.line if row.claim else 1,
+            by=adam,
+            at=now,
+        )
+    waivers = [
+        compliance.ask_waiver(
+            version_id=one.pk,
+            principle=known[0].key,
+            reason="The tests follow with the next release of the harness.",
+            expires_at=now + timedelta(days=20),
+            by=olivia,
+            at=now,
+        )
+        for one in (version, draft)
+    ]
+    compliance.grant_waiver(waiver_id=waivers[0].pk, by=adam, at=now)
+    matrix = f"{version.get_absolute_url()}matrix/"
+    pages = {
+        "agents-stopping": "/agents/",
+        "agent-stopping": version.agent.get_absolute_url(),
+        "stale": "/agents/stale/",
+        "matrix": matrix,
+        "waivers": "/constitution/waivers/",
+        "impact": f"/constitution/versions/{newer.sequence}/impact/",
+    }
+    with visitor() as page:
+        entered(page, stack, vera)
+        wrong = seen(page, pages)
+        page.goto(f"{version.get_absolute_url()}#matrix")
+        page.locator("#matrix summary").click()
+        none(wrong + looks(page, "version-matrix"))
 
 
 def test_the_parts_of_a_version_opened_one_by_one(vera, visitor, stack):
