@@ -94,6 +94,9 @@ GET  amendment-impact                     L  403  200  200  200  200  403    L
 GET  waivers                              L  403  200  200  200  200  403    L
 POST waiver-grant                         L  403  403  302  403  403  403    L
 POST waiver-end                           L  403  302  302  403  403  403    L
+GET  review-policies                      L  403  200  200  200  200  403    L
+GET  agent-ownership                      L  403  200  200  200  200  403    L
+POST agent-ownership                      L  403  302  403  403  302  403    L
 GET  constitution                         L  404  200  200  200  200  404    L
 POST constitution-import                  L  404  302  403  403  403  404    L
 GET  constitution-edit                    L  404  200  200  200  200  404    L
@@ -141,6 +144,7 @@ GET  api-as-of                          401  403  200  200  200  200  403  200
 GET  api-bundle                         401  403  200  200  200  200  403  200
 GET  api-agent-version-matrix           401  403  200  200  200  200  403  200
 GET  api-amendment-impact               401  403  200  200  200  200  403  403
+POST api-agent-version-reviews          401  403  201  403  403  403  403  403
 GET  api-agent-resolve                  401  403  200  200  200  200  403  200
 GET  api-batches                        401  403  200  200  200  200  403  403
 POST api-batches                        401  403  201  403  403  403  403  403
@@ -242,6 +246,7 @@ ARGUMENTS = {
     "agent-edit": {"slug": "worker"},
     "agent-lift": {"slug": "halted", "suspension_id": "{suspension}"},
     "agent-roll-back": {"slug": "worker", "release_id": "{release}"},
+    "agent-ownership": {"slug": "halted"},
     "agent-suspend": {"slug": "worker"},
     "agent-version": {"slug": "worker", "sequence": 1},
     "agent-version-break-glass": {"slug": "worker", "sequence": 1},
@@ -263,6 +268,7 @@ ARGUMENTS = {
     "api-agent": {"slug": "worker"},
     "api-agent-resolve": {"slug": "worker"},
     "api-agent-version-diff": {"slug": "worker", "sequence": 1},
+    "api-agent-version-reviews": {"slug": "halted", "sequence": 1},
     "api-agent-versions": {"slug": "worker"},
     "api-batch": {"batch_id": "{batch}"},
     "api-batch-votes": {"batch_id": "{batch}"},
@@ -304,6 +310,7 @@ ARGUMENTS = {
 }
 VOTE = {"verdict": "approve"}
 SENT: dict[str, dict[str, Any]] = {
+    "agent-ownership": {"owner": "{owner}"},
     "agent-edit": {"act": "save", "newest": 1, "text": "{definition_of_worker}"},
     "agent-new": {
         "act": "save",
@@ -409,6 +416,7 @@ def built() -> SimpleNamespace:
         waiver_day=waiver.expires_at.date().isoformat(),
         files=[{"path": "worker.md", "text": agent_acts.definition().decode()}],
         draft=halted.pk,
+        owner=owner.pk,
         batch=batch.pk,
         batch_sha256=batch.sha256,
         definition=agent_acts.definition("fresh").decode(),

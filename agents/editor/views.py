@@ -184,12 +184,7 @@ def _fix(desk: Desk, act: str) -> None:
     raw, done = mended(desk.raw, preview, act)
     desk.was_fixed = bool(done)
     of_the_form = any(finding.code in FORM_FINDINGS for finding in done)
-    _hold(desk, text=field_of(raw), **({"plain": "on"} if of_the_form else {}))
-
-
-def _hold(desk: Desk, **values: Any) -> None:
-    desk.form = type(desk.form)(desk.form.data.dict() | values)  # type: ignore[attr-defined]  # a QueryDict
-    desk.form.is_valid()
+    desk.form = desk.form.holding(text=field_of(raw), **({"plain": "on"} if of_the_form else {}))
 
 
 def _refuse(desk: Desk, refusal: Refusal, act: str) -> None:
@@ -198,7 +193,7 @@ def _refuse(desk: Desk, refusal: Refusal, act: str) -> None:
         record(refusal, by=actor_of(person(desk.request)), where=desk.request.path)
     if refusal.code == "moved":
         # The person knows now: saving again means to let it follow the newer version.
-        _hold(desk, newest=refusal.details["newest"])
+        desk.form = desk.form.holding(newest=refusal.details["newest"])
 
 
 def _page(desk: Desk) -> HttpResponse:

@@ -1,6 +1,6 @@
 """The field in which a text is written, and what the page remembers beside it."""
 
-from typing import Any
+from typing import Any, Self
 
 from django import forms
 
@@ -39,6 +39,9 @@ class TextForm(forms.Form):
         """What was typed, whether or not the form is valid."""
         return typed(str(self.data.get("text", "")))
 
-    def holding(self, **values: Any) -> "TextForm":
+    def holding(self, **values: Any) -> Self:
         """The same form as it was sent, with other values in some fields."""
-        return type(self)(self.data.dict() | values if hasattr(self.data, "dict") else values)
+        sent = {name: self.data[name] for name in self.data}
+        form = type(self)(sent | values)
+        form.is_valid()
+        return form
