@@ -106,7 +106,7 @@ def _values(value: Any) -> Sequence[str]:
 
 
 def as_json(matcher: Matcher) -> dict[str, Any]:
-    built: dict[str, Any] = msgspec.to_builtins(matcher)
+    built: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(matcher))
     return built
 
 

@@ -176,9 +176,14 @@ def test_nobody_loosens_a_rule_that_binds_his_own_work(who):
     owner = bound if who == "owner" else acts.owner()
     author = bound if who == "author" else acts.owner()
     version, _ = import_definition(
-        raw=acts.definition(), filename="worker.md", family="sample", by=author, owner=owner, at=NOW,
+        raw=acts.definition(),
+        filename="worker.md",
+        family="sample",
+        by=author,
+        owner=owner,
+        at=NOW,
         provenance={"author_email": bound.email} if who == "co_author" else None,
-    )  # fmt: skip
+    )
     enforced()
     with pytest.raises(NotPermitted) as refusal:
         judge(bound, reason="Too loud.")
