@@ -13,6 +13,8 @@ urlpatterns = [
     path("", include("agents.compliance.urls")),
     path("", include("agents.batches.urls")),
     path("", include("agents.releasing.urls")),
+    path("", include("agents.ownership.urls")),
+    path("", include("agents.reviewing.urls")),
     path("agents/", views.agents, name="agents"),
     path("agents/<slug:slug>/", views.agent, name="agent"),
     path("agents/<slug:slug>/suspend/", views.suspend, name="agent-suspend"),

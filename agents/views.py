@@ -20,6 +20,7 @@ from agents.releasing import services as releasing
 from agents.reviewing.forms import SubmitForm
 from agents.standing import with_status
 from governance.asking.links import method_of
+from governance.base.errors import InvalidInput
 from governance.people.permissions import Permission, check
 from governance.people.signed_in import person
 from governance.review.forms import VoteForm

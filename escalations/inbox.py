@@ -94,6 +94,7 @@ def page_of(user: User, wanted: Wanted, *, at: datetime) -> dict[str, Any]:
     found = (
         asks_for(user, wanted)
         .order_by("-pk")
+        .select_related("claimed_by")
         .prefetch_related(
             Prefetch("sightings", Sighting.objects.select_related("user").order_by("first_at"))
         )
@@ -101,7 +102,7 @@ def page_of(user: User, wanted: Wanted, *, at: datetime) -> dict[str, Any]:
     asks = list(found[: PAGE + 1])
     more, asks = len(asks) > PAGE, asks[:PAGE]
     return {
-        "rows": _rows(asks),
+        "rows": _rows(asks, at),
         "rows_url": reverse("inbox-rows") + wanted.query(),
         "scopes": _segments(SCOPES, wanted, "scope"),
         "statuses": _segments(STATUSES, wanted, "status"),
@@ -150,12 +151,13 @@ def _empty(wanted: Wanted) -> dict[str, str]:
     return {"title": "Nothing here", "text": "No question matches these filters."}
 
 
-def _rows(asks: Sequence[Ask]) -> list[dict[str, Any]]:
+def _rows(asks: Sequence[Ask], at: datetime) -> list[dict[str, Any]]:
     cases = _cases(asks)
     reached = [ask.ladder[max(ask.step, 0)] for ask in asks]
     who = names_of(reached)
     return [
-        _row(ask, cases.get(ask.subject), step_who) for ask, step_who in zip(asks, who, strict=True)
+        _row(ask, cases.get(ask.subject), step_who, at)
+        for ask, step_who in zip(asks, who, strict=True)
     ]
 
 
@@ -169,7 +171,7 @@ def _cases(asks: Sequence[Ask]) -> dict[str, Escalation]:
     return {case.subject: case for case in found}
 
 
-def _row(ask: Ask, case: Escalation | None, step_who: str) -> dict[str, Any]:
+def _row(ask: Ask, case: Escalation | None, step_who: str, at: datetime) -> dict[str, Any]:
     seen_by = [str(sighting.user) for sighting in ask.sightings.all()]
     return {
         "url": ask.path,
@@ -182,6 +184,9 @@ def _row(ask: Ask, case: Escalation | None, step_who: str) -> dict[str, Any]:
         "next_action_at": ask.next_action_at,
         "next_action": next_action(ask),
         "overdue": ask.step > 0 or ask.repeats > 0,
+        "claimed_by": str(ask.claimed_by) if ask.claimed_by else "",
+        "due_at": ask.due_at if ask.closed_at is None else None,
+        "past_due": ask.closed_at is None and ask.due_at is not None and ask.due_at <= at,
         "seen_by": seen_by,
         "settled": ask.closed_at is not None,
         **(_about_case(case) if case else _about_other(ask)),

@@ -22,6 +22,7 @@ from escalations.law import principles_named
 from escalations.models import VERDICT_TONES, Ballot, Escalation, Message, Outcome
 from escalations.permissions import may_ask, may_decide
 from escalations.schema import ConstitutionalImpact
+from governance.asking.claims import claim_of
 from governance.asking.models import Ask
 from governance.asking.services import ladder_view
 from governance.audit.models import AuditEvent
@@ -51,6 +52,8 @@ SAYINGS: dict[str, tuple[str, str, str]] = {
     "ask.step": ("reached the next step and told its people", "bell", ""),
     "ask.reminded": ("reminded people", "bell", "waiting"),
     "ask.seen": ("saw what is asked", "eye", ""),
+    "ask.claimed": ("looks at it", "eye", "info"),
+    "ask.claim_released": ("looks at it no more", "eye", ""),
     "ask.closed": ("closed the question to people", "check", ""),
     "notice.accepted": ("sent a mail", "mail", ""),
     "notice.failed": ("could not send a mail", "mail", "bad"),
@@ -82,7 +85,8 @@ def case_page(
 ) -> dict[str, Any]:
     """The whole context of ``escalations/case.html``."""
     file = file_of(case)
-    ask = Ask.objects.filter(subject=case.subject).order_by("-pk").first()
+    asks = Ask.objects.filter(subject=case.subject).select_related("claimed_by")
+    ask = asks.order_by("-pk").first()
     ladder = ladder_view(ask, at=at) if ask else []
     allowed, refusal = may_decide(user, case, ask)
     asking, _ = may_ask(user)
@@ -92,6 +96,7 @@ def case_page(
         "case": _case(file, at),
         "options": case.options.all(),
         "ask": _ask(ask, ladder) if ask and is_open else None,
+        "claim": claim_of(user, ask, at=at),
         "policy_text": _policy_text(ask, file) if ask else "",
         "messages_thread": [_message(message) for message in case.messages.all()],
         "form": form or DecideForm(case=case),

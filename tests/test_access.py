@@ -29,6 +29,7 @@ from governance.people.services import issue_key
 from governance.review.comments import comment
 from governance.review.models import Review
 from tests.agents import acts as agent_acts
+from tests.agents.ledger import acts as ledger_acts
 from tests.constitution import acts as law_acts
 from tests.escalations import acts as case_acts
 from tests.factories import RunnerFactory, UserFactory
@@ -52,6 +53,14 @@ GET  import-run                           L  403  200  200  200  200  403    L
 GET  family-export                        L  403  200  200  200  200  403    L
 POST agent-version-fix                    L  403  302  403  403  403  403    L
 GET  agent                                L  403  200  200  200  200  403    L
+GET  rules                                L  403  200  200  200  200  403    L
+GET  agent-rules                          L  403  200  200  200  200  403    L
+POST agent-rules-accept                   L  403  403  302  403  403  403    L
+GET  agent-rule                           L  403  200  200  200  200  403    L
+POST agent-rule                           L  403  403  302  403  403  403    L
+POST agent-rule-try                       L  403  200  200  200  200  403    L
+POST rule-loosening-confirm               L  403  403  302  403  403  403    L
+POST rule-loosening-refuse                L  403  403  302  403  403  403    L
 POST agent-suspend                        L  403  302  302  403  302  403    L
 POST agent-lift                           L  403  302  302  403  302  403    L
 GET  agent-new                            L  403  200  200  200  200  403    L
@@ -150,6 +159,7 @@ GET  api-batches                        401  403  200  200  200  200  403  403
 POST api-batches                        401  403  201  403  403  403  403  403
 GET  api-batch                          401  403  200  200  200  200  403  403
 POST api-batch-votes                    401  403  403  200  403  403  403  403
+POST api-guard                          401  403  403  403  403  403  403  200
 GET  api-cases                          401  403  200  200  200  200  403  200
 POST api-cases                          401  403  403  403  403  403  403  201
 GET  api-case                           401  403  200  200  200  200  403  200
@@ -247,6 +257,10 @@ ARGUMENTS = {
     "agent-lift": {"slug": "halted", "suspension_id": "{suspension}"},
     "agent-roll-back": {"slug": "worker", "release_id": "{release}"},
     "agent-ownership": {"slug": "halted"},
+    "agent-rule": {"slug": "worker", "key": "{rule}"},
+    "agent-rule-try": {"slug": "worker", "key": "{rule}"},
+    "agent-rules": {"slug": "worker"},
+    "agent-rules-accept": {"slug": "worker"},
     "agent-suspend": {"slug": "worker"},
     "agent-version": {"slug": "worker", "sequence": 1},
     "agent-version-break-glass": {"slug": "worker", "sequence": 1},
@@ -304,6 +318,8 @@ ARGUMENTS = {
     "review-link": {"token": "{token}"},
     "review-seen": {"review_id": "{review}"},
     "review-withdraw": {"review_id": "{review}"},
+    "rule-loosening-confirm": {"stance_id": "{stance}"},
+    "rule-loosening-refuse": {"stance_id": "{stance}"},
     "runner": {"slug": "build"},
     "runner-key-issue": {"slug": "build"},
     "runner-key-revoke": {"key_id": "{key_id}"},
@@ -319,6 +335,9 @@ SENT: dict[str, dict[str, Any]] = {
         "text": "{definition}",
     },
     "agent-roll-back": {"reason": "Wrong answers."},
+    "agent-rule": {"rule_class": "advisory"},
+    "agent-rule-try": {"rule_class": "gated", "presets": ["secrets"], "try_command": "ls"},
+    "agent-rules-accept": {"key": "{rule}"},
     "agent-suspend": {"reason": "Wrong answers."},
     "family-suspend": {"reason": "Wrong answers."},
     "agent-version-judge": {"test-first-verdict": "pass", "test-first-evidence": "Line 15."},
@@ -349,6 +368,7 @@ SENT: dict[str, dict[str, Any]] = {
     "api-case-messages": {"text": "Nobody asked."},
     "api-case-outcome": {"result": "succeeded", "summary": "Done."},
     "api-cases": case_acts.BODY,
+    "api-guard": {"agent": "worker", "action": {"kind": "read"}},
     "api-constitution-votes": VOTE | {"seen_sha256": "{plain_sha256}"},
     "case-ask": {"text": "Which database?"},
     "case-decide": {"choice": "option:jwt", "seen_sha256": "{case_sha256}"},
@@ -357,6 +377,7 @@ SENT: dict[str, dict[str, Any]] = {
     "constitution-import": {"text": "{constitution}"},
     "constitution-vote": VOTE | {"seen_sha256": "{plain_sha256}"},
     "review-comment": {"text": "Why?", "line": 1},
+    "rule-loosening-refuse": {"reason": "It is right."},
     "runner-key-issue": {"scopes": ["read"], "days": 30},
     "runners": {"name": "New", "slug": "new", "agents": "*"},
 }
@@ -402,6 +423,7 @@ def built() -> SimpleNamespace:
     in_review = Review.objects.get(subject=reviewed.subject)
     remark = comment(review_id=in_review.pk, by=owner, text="Why?", at=now)
     case = case_acts.ask(runner, at=now, agent="worker")
+    stance = ledger_acts.asked_to_loosen(at=now)
     ask = Ask.objects.get(subject=case.subject)
     return SimpleNamespace(
         people=people,
@@ -430,6 +452,8 @@ def built() -> SimpleNamespace:
         review=Review.objects.get(version_sha256=reviewed.sha256).pk,
         comment=remark.pk,
         ask=Ask.objects.get(subject=in_review.stream).pk,
+        stance=stance.pk,
+        rule=ledger_acts.ESCALATE,
         case=case.ref,
         case_id=case.pk,
         case_sha256=case.request_sha256,

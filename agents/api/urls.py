@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("agents.compliance.api.urls")),
     path("", include("agents.batches.api.urls")),
     path("", include("agents.releasing.api.urls")),
+    path("", include("agents.reviewing.api.urls")),
     path("agents/", views.AgentList.as_view(), name="api-agents"),
     path("agents/check/", views.Check.as_view(), name="api-agents-check"),
     path("agents/<slug:slug>/", views.AgentDetail.as_view(), name="api-agent"),

@@ -1,0 +1,1 @@
+"""Whose an agent is: its owner and its team."""

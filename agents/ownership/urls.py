@@ -1,0 +1,7 @@
+from django.urls import path
+
+from agents.ownership import views
+
+urlpatterns = [
+    path("agents/<slug:slug>/ownership/", views.ownership, name="agent-ownership"),
+]

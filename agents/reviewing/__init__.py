@@ -1,0 +1,1 @@
+"""What a change needs before it is approved, as the policies are now."""

@@ -1,0 +1,39 @@
+"""Submit a version for review: people only; a runner proposes, and no more."""
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from agents.permissions import agent_for
+from agents.reviewing.api.serializers import ReviewSerializer, SubmitSerializer
+from agents.services import no_such_version, submit_version
+from governance.base.errors import NotPermitted
+from governance.people.api.permissions import Person
+from governance.people.models import User
+from governance.review.permissions import PEOPLE_ONLY
+
+
+class Reviews(APIView):
+    permission_classes = [Person]
+
+    @extend_schema(
+        operation_id="agents_versions_submit",
+        request=SubmitSerializer,
+        responses={201: ReviewSerializer},
+    )
+    def post(self, request: Request, slug: str, sequence: int) -> Response:
+        """Ask people for their approval of a draft, for one environment or for all."""
+        if not isinstance(request.user, User):
+            raise NotPermitted(PEOPLE_ONLY, code="people_only")
+        said = SubmitSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        agent = agent_for(request.user, slug)
+        version = agent.versions.filter(sequence=sequence).only("pk").first()
+        if version is None:
+            raise no_such_version(agent, sequence)
+        review = submit_version(
+            version_id=version.pk, by=request.user, at=timezone.now(), **said.validated_data
+        )
+        return Response(ReviewSerializer(review).data, status=201)
