@@ -9,6 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from agents.intake.archives import Incoming, from_path
 from agents.intake.services import import_many
@@ -51,7 +52,7 @@ def test_files_and_a_zip_come_in_and_lead_to_a_table_of_results(client, olga):
     client.post(PAGE, {"family": "Shop", "uploads": [upload("same.md", same)]})
     files = [
         upload("same.md", same),
-        upload("more.zip", zipped(deep__new=acts.definition("new"))),
+        upload("more.zip", zipped(deep__fresh=acts.definition("fresh"))),
         upload("empty.md", b" "),
         upload("picture.png", b"x"),
     ]
@@ -61,16 +62,16 @@ def test_files_and_a_zip_come_in_and_lead_to_a_table_of_results(client, olga):
     shown = [(row["file"], row["result"]) for row in answer.context["rows"]]
     assert shown == [
         ("empty.md", "refused"),
-        ("deep/new.md", "new"),
+        ("deep/fresh.md", "new"),
         ("same.md", "unchanged"),
         ("picture.png", "skipped"),
     ]
     page = text_of(answer)
     assert "The file is empty." in page
     assert "It is no Markdown file." in page
-    assert '<a href="/agents/new/versions/1/">' in page
+    assert '<a href="/agents/fresh/versions/1/">' in page
     only = client.get(f"/imports/{run.pk}/?result=new").context["rows"]
-    assert [row["agent"] for row in only] == ["new"]
+    assert [row["agent"] for row in only] == ["fresh"]
 
 
 def test_a_folder_keeps_its_paths_where_a_script_tells_them(client, olga):
@@ -239,7 +240,7 @@ def called(client, body, **more):
 def test_a_runner_brings_in_files_and_reads_what_became_of_them(client):
     runner = RunnerFactory(agents=["one"])
     _, plain = issue_key(
-        runner_id=runner.pk, by=runner.owner, at=NOW, scopes=[Scope.PROPOSE, Scope.READ]
+        runner_id=runner.pk, by=runner.owner, at=timezone.now(), scopes=[Scope.PROPOSE, Scope.READ]
     )
     headers = {"Authorization": f"Bearer {plain}"}
     files = [upload("one.md", acts.definition("one")), upload("two.md", acts.definition("two"))]
@@ -254,7 +255,7 @@ def test_a_runner_brings_in_files_and_reads_what_became_of_them(client):
     assert body["counts"]["refused"] == 1
     assert client.get(f"{CALL}{body['id']}/", headers=headers).json() == body
     others = RunnerFactory()
-    _, key = issue_key(runner_id=others.pk, by=others.owner, at=NOW, scopes=[Scope.READ])
+    _, key = issue_key(runner_id=others.pk, by=others.owner, at=timezone.now(), scopes=[Scope.READ])
     reader = {"Authorization": f"Bearer {key}"}
     assert client.get(f"{CALL}{body['id']}/", headers=reader).status_code == 404
     assert called(client, {"files": []}, headers=reader).status_code == 403
