@@ -165,9 +165,9 @@ def _approvals(reach: Reach) -> list[Touched]:
 def _approved() -> list[Any]:
     """Versions whose newest review approved them, with the number of the law judged under."""
     numbers = _law_numbers()
+    versions: Any = with_status(AgentVersion.objects.all())
     found: list[Any] = list(
-        with_status(AgentVersion.objects.all())
-        .filter(status=ReviewStatus.APPROVED)
+        versions.filter(status=ReviewStatus.APPROVED)
         .select_related("agent__owner", "agent__family")
         .only(
             "sequence", "agent__slug", "agent__name", "agent__owner__name",

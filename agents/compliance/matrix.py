@@ -185,7 +185,8 @@ def _matrix(
     judgements: Sequence[Judgement],
     waivers: Sequence[Waiver],
 ) -> Matrix:
-    rows, met = [], set()
+    rows: list[Row] = []
+    met: set[int] = set()
     for principle in principles:
         names = names_of(principle)
         claimed = [claim for claim in claims if _claims(claim, names)]

@@ -106,7 +106,7 @@ def _principle(name: str) -> Principle:
 def _evidence(said: Said, version: AgentVersion) -> str:
     if said.verdict not in MatrixVerdict.values:
         raise InvalidInput("Choose pass, fail or not applicable.", code="no_verdict")
-    evidence = storable(said.evidence).strip()
+    evidence: str = storable(said.evidence).strip()
     if len(evidence) > LONGEST_TEXT:
         raise InvalidInput(f"Evidence has at most {LONGEST_TEXT:,} characters.")
     lines = version.text.count("\n") + 1
