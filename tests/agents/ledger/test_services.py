@@ -8,38 +8,23 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from agents.ledger.reading import Coverage, coverage_of, ledger_of
-from agents.ledger.services import accept_suggestions, confirm_stance, judge_rule, refuse_stance
+from agents.ledger.services import accept_suggestions, confirm_stance, refuse_stance
 from agents.models import Agent, RuleStance
 from agents.services import import_definition
 from governance.audit.models import AuditEvent
 from governance.base.errors import Conflict, InvalidInput, NotPermitted, NotThere
 from governance.people.models import Role
 from tests.agents import acts
+from tests.agents.ledger.acts import DEPENDENCIES, ESCALATE, PRESET, judge
 from tests.factories import NOW, RunnerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
-DEPENDENCIES = "never-add-external-dependencies-without-approval"
-ESCALATE = "always-escalate-when-requirements-are-unclear"
-PRESET = [{"preset": "dependencies"}]
 LATER = NOW + timedelta(days=3)
 
 
 @pytest.fixture
 def version(db):
     return acts.bring_in()
-
-
-def judge(by=None, **changes):
-    said = {
-        "agent_slug": "worker",
-        "key": DEPENDENCIES,
-        "rule_class": "gated",
-        "mode": "observe",
-        "matchers": PRESET,
-        "reason": "",
-        "at": NOW,
-    }
-    return judge_rule(**said | changes, by=by or acts.approver())
 
 
 def enforced(**changes):
