@@ -9,7 +9,7 @@ from governance.constitution.models import ConstitutionVersion
 from governance.constitution.names import keys_of_names, plain_title
 from governance.constitution.parsing import ParsedConstitution, parse_constitution
 from governance.constitution.precedence import Precedence, precedence_of
-from governance.constitution.statements import compare_texts, words_of
+from governance.constitution.statements import compare_texts, without_meta, words_of
 from governance.constitution.wordings import closeness
 
 _TITLES_ALIKE = 0.8
@@ -100,7 +100,8 @@ def parsed_articles(parsed: ParsedConstitution) -> tuple[Article, ...]:
 def _rest_of(
     parsed: ParsedConstitution,
 ) -> tuple[str, tuple[tuple[str, str], ...], Precedence]:
-    return parsed.governance_text, tuple(parsed.free_sections()), precedence_of(parsed)
+    governance = without_meta(parsed.governance_text)
+    return governance, tuple(parsed.free_sections()), precedence_of(parsed)
 
 
 def pair_articles(

@@ -110,6 +110,12 @@ def _is_label(sentence: str) -> bool:
     return sentence.endswith(":") and len(sentence.split()) <= _LABEL_WORDS
 
 
+def without_meta(text: str) -> str:
+    """The text without the line of version and dates."""
+    lines = [line for line in text.split("\n") if not _META.match(_MARKS.sub("", line))]
+    return "\n".join(lines).strip()
+
+
 def paragraphs_of(text: str) -> Iterator[list[str]]:
     """The sentences of each paragraph or list item."""
     for block, is_heading in _blocks(text):

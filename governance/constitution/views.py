@@ -6,13 +6,23 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from governance.asking.links import SESSION, method_of
+from governance.base.errors import NotThere, Refusal
 from governance.constitution import services
-from governance.constitution.forms import ImportForm
+from governance.constitution.forms import ImportForm, SubmitForm
 from governance.constitution.models import ConstitutionVersion, Ratification
+from governance.constitution.pages import (
+    diff_page,
+    history_of,
+    notices,
+    precedence_part,
+    proposal_part,
+    report_part,
+)
 from governance.constitution.permissions import (
     check_can_acknowledge,
     check_can_propose,
@@ -20,6 +30,7 @@ from governance.constitution.permissions import (
     sentence_of,
     version_for,
 )
+from governance.constitution.reports import out_of_reach, report_of
 from governance.constitution.standing import (
     DRAFT,
     LABELS,
@@ -29,11 +40,17 @@ from governance.constitution.standing import (
     in_force,
     noticed_in,
 )
+from governance.constitution.sync_report import sync_report
 from governance.people.models import User
 from governance.people.signed_in import person
 from governance.review.forms import VoteForm
 from governance.review.models import Review, ReviewStatus
-from governance.review.services import latest_review, panel_for, subject_of
+from governance.review.panel import panel_for
+from governance.review.services import latest_review, subject_of
+
+MOST_OFFERED = 100
+# Refusals that the form can mend: they are shown beside its field.
+MENDED_BY_A_REASON = frozenset({"override_without_reason", "version_number"})
 
 
 @login_required
@@ -52,6 +69,7 @@ def _constitution_page(request: HttpRequest, form: ImportForm, status: int = 200
         "principles": law.version.principles.all() if law else [],
         "ratified_by": services.ratifiers(law) if law else [],
         "versions": [_row(version) for version in services.versions()],
+        "history": history_of(services.MAIN),
         "form": form,
         "import_refusal": sentence_of(check_can_propose, user),
     }
@@ -98,12 +116,17 @@ def _version_page(
     found: ConstitutionVersion,
     review: Review | None,
     form: VoteForm | None = None,
+    submit_form: SubmitForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The text, what was noticed in it, and its review."""
+    """The text, what was noticed in it, what it changes in the law, and its review."""
     law = in_force(services.MAIN)
-    noticed = noticed_in(found)
+    report = report_part(found, review)
+    noticed = [*notices(report["report"]), *noticed_in(found)]
     status_now = review.status if review else DRAFT
+    submit_refusal = sentence_of(check_can_propose, user) or sentence_of(
+        check_submittable, found, review, law=law.version.sha256 if law else ""
+    )
     context = {
         "version": found,
         "principles": found.principles.all(),
@@ -118,8 +141,11 @@ def _version_page(
         "waiting": sum(thing.waits for thing in noticed),
         "approval_waits": sentence_of(check_acknowledged, found),
         "acknowledge_refusal": sentence_of(check_can_acknowledge, user, found),
-        "submit_refusal": sentence_of(check_can_propose, user)
-        or sentence_of(check_submittable, found, review, law=law.version.sha256 if law else ""),
+        "submit_refusal": submit_refusal,
+        "submit_form": submit_form or SubmitForm(),
+        **report,
+        **proposal_part(found, review, submit_refusal),
+        **precedence_part(found),
         "panel": panel_for(user, review, at=timezone.now()) if review else None,
         "form": form or (VoteForm.about(review) if review else None),
     }
@@ -137,13 +163,64 @@ def raw(request: HttpRequest, sequence: int) -> HttpResponse:
 
 
 @login_required
+@require_safe
+def diff(request: HttpRequest, sequence: int) -> HttpResponse:
+    """A version beside another: by meaning, then word for word."""
+    found = version_for(person(request), services.MAIN, sequence)
+    others = services.versions().values_list("sequence", flat=True)[:MOST_OFFERED]
+    context = diff_page(
+        found,
+        chosen=request.GET.get("from", ""),
+        view=request.GET.get("view", ""),
+        others=list(others),
+    )
+    return render(request, "constitution/diff.html", context)
+
+
+@login_required
+@require_safe
+def report(request: HttpRequest, sequence: int) -> HttpResponse:
+    """The Sync Impact Report as a comment to paste at the top of the file."""
+    found = version_for(person(request), services.MAIN, sequence)
+    known = report_of(found, latest_review(found.subject))
+    if known is None:
+        raise NotThere("This version became law before the portal compared amendments.")
+    address = request.build_absolute_uri(reverse("amendment-impact", args=[found.sequence]))
+    name = f"sync-impact-report-{found.sequence}.md"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    text = sync_report(known, address=address)
+    return HttpResponse(text, content_type="text/markdown; charset=utf-8", headers=headers)
+
+
+@login_required
 @require_POST
 def submit(request: HttpRequest, sequence: int) -> HttpResponse:
     user = person(request)
     found = version_for(user, services.MAIN, sequence)
-    services.submit_version(version_id=found.pk, by=user, at=timezone.now())
+    form = SubmitForm(request.POST)
+    if not form.is_valid():
+        return _unsubmitted(request, user, found, form, status=400)
+    try:
+        review = services.submit_version(
+            version_id=found.pk, by=user, at=timezone.now(), **form.cleaned_data
+        )
+    except Refusal as refusal:
+        if refusal.code not in MENDED_BY_A_REASON:
+            raise
+        form.add_error("override_reason", refusal.sentence)
+        return _unsubmitted(request, user, found, form, status=refusal.status)
     messages.success(request, "Submitted. People who may ratify it are asked now.")
+    submitted = report_of(found, review)
+    if submitted and submitted.is_out_of_reach:
+        messages.warning(request, out_of_reach(submitted))
     return redirect(found)
+
+
+def _unsubmitted(
+    request: HttpRequest, user: User, found: ConstitutionVersion, form: SubmitForm, status: int
+) -> HttpResponse:
+    review = latest_review(found.subject)
+    return _version_page(request, user, found, review, submit_form=form, status=status)
 
 
 @login_required

@@ -33,6 +33,28 @@ SAME_NUMBER = "The number is set at the next release."
 UNFILLED = "[PRINCIPLE_2_DESCRIPTION]"
 
 
+def law(number: str = "1.0.0", *changes: tuple[str, str]) -> bytes:
+    """The sample law under a number, each of the changes made once."""
+    text = TEXT.format(extra="").replace("**Version**: 1.0.0", f"**Version**: {number}")
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after, 1)
+    return text.encode()
+
+
+def brought_in(text: bytes, *, by: User | None = None) -> ConstitutionVersion:
+    return services.import_constitution(raw=text, by=by or owner(), at=NOW)
+
+
+def enacted(text: bytes, *, at: datetime = NOW, **said: Any) -> ConstitutionVersion:
+    """In force: brought in, submitted with what is said, and voted for as often as it takes."""
+    version = brought_in(text)
+    review = services.submit_version(version_id=version.pk, by=owner(), at=at, **said)
+    for _ in range(review.required_votes):
+        vote(version, approver(), at=at)
+    return version
+
+
 def raw(extra: str = "") -> bytes:
     return TEXT.format(extra=extra).encode()
 
