@@ -57,8 +57,8 @@ FAMILY = 40
 REPEATS = 7
 RELEASED = 2
 WORST = 1.6
-# Lists that are capped count up to the cap.
-SLACK = 100
+# A hundred rows by index over three tables, where a small table was read whole before.
+SLACK = 700
 TEXT = """---
 name: {name}
 description: Works for the benchmark.
@@ -218,7 +218,7 @@ def _first_version(owner: User) -> AgentVersion:
 
 
 def _copy(first: AgentVersion, since: str, until: str, versions: int) -> None:
-    names = [f.column for f in AgentVersion._meta.concrete_fields if not f.primary_key]
+    names = [str(f.column) for f in AgentVersion._meta.concrete_fields if not f.primary_key]
     own = {"agent_id": sql.SQL("a.id"), "sequence": sql.SQL("n.n")}
     chosen = [own.get(name, sql.Identifier("v", name)) for name in names]
     statement = sql.SQL(
@@ -239,7 +239,7 @@ def _copy(first: AgentVersion, since: str, until: str, versions: int) -> None:
 def _copy_parts(
     cursor: Any, model: type[Part], first: AgentVersion, since: str, until: str
 ) -> None:
-    names = [f.column for f in model._meta.concrete_fields if f.name not in {"id", "version"}]
+    names = [str(f.column) for f in model._meta.concrete_fields if f.name not in {"id", "version"}]
     statement = sql.SQL(
         "INSERT INTO {table} (version_id, {names}) SELECT v.id, {chosen} "
         "FROM {table} p, agents_agentversion v JOIN agents_agent a ON a.id = v.agent_id "

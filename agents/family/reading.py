@@ -2,19 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from agents.compliance.matrix import MatrixSummary, summaries_of
 from agents.family.capabilities import Power, inherited_by
 from agents.family.claims import claims_compliance, gaps_of, why_not_compliant
 from agents.family.graph import Edge, Graph, Node, graph_of
 from agents.family.members import Member, Names, plain_name, possible_slugs
 from agents.family.reaching import Find, Reach, Way, reach_of, routes_of
-from agents.family.report import Report, Row
+from agents.family.report import Compliance, Report, Row, amount
+from agents.ledger.reading import Coverage, coverage_of
 from agents.models import Agent, AgentVersion, Coordination, Family, Release
 from agents.overview import Overview, for_overview, overviews
 from agents.permissions import agents_for
@@ -66,7 +68,7 @@ def families_for(principal: Any) -> QuerySet[Any]:
 
 def family_for(principal: Any, slug: str) -> Family:
     """One family whole. A runner that may not act for all of it is refused."""
-    family = families_for(principal).filter(slug=slug).first()
+    family: Family | None = families_for(principal).filter(slug=slug).first()
     if family is None:
         raise NotThere(f"There is no family {slug[:80]} for you.", code="unknown_family")
     if isinstance(principal, Runner) and "*" not in principal.agents:
@@ -84,12 +86,15 @@ def report_of(family: Family, *, at: datetime) -> Report:
     graph = _graph(members, outside)
     find = _finder(members, outside)
     law = current()
-    twins = _same_text(loaded.values())
-    rows = [
-        _row(one, loaded[one.agent.pk], find, graph, law is not None, twins)
-        for one in seen
-        if one.agent.pk in loaded
-    ]
+    judged = _Judged(
+        find=find,
+        graph=graph,
+        has_law=law is not None,
+        rules=coverage_of([one.agent_id for one in loaded.values()]),
+        matrices=summaries_of([one.version_id for one in loaded.values()], law, at=at),
+        same_text=_same_text(loaded.values()),
+    )
+    rows = [_row(one, loaded[one.agent.pk], judged) for one in seen if one.agent.pk in loaded]
     whole = family.agents.count() if len(agents) == MOST_AGENTS else len(agents)
     title = f"Constitution version {law.sequence}" if law else ""
     return Report(
@@ -185,19 +190,24 @@ def _same_text(loaded: Iterable[Loaded]) -> dict[str, list[str]]:
     return by_text
 
 
-def _row(
-    seen: Overview,
-    loaded: Loaded,
-    find: Find,
-    graph: Graph,
-    has_law: bool,
-    twins: Mapping[str, Sequence[str]],
-) -> Row:
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What is known about the whole family, of which each row takes its own."""
+
+    find: Find
+    graph: Graph
+    has_law: bool
+    rules: Mapping[int, Coverage]
+    matrices: Mapping[int, MatrixSummary]
+    same_text: Mapping[str, Sequence[str]]
+
+
+def _row(seen: Overview, loaded: Loaded, judged: _Judged) -> Row:
     member, newest = loaded.member, seen.newest
-    reach = reach_of(member, find)
-    gap = why_not_compliant(member)
-    if not has_law and claims_compliance(member):
-        gap = "No constitution is ratified that it could comply with."
+    reach = reach_of(member, judged.find)
+    matrix = judged.matrices.get(loaded.version_id, MatrixSummary())
+    lacking = _lacking(member, matrix, has_law=judged.has_law)
+    edges = judged.graph.edges_of(member.slug)
     return Row(
         slug=member.slug,
         name=member.name,
@@ -213,13 +223,40 @@ def _row(
         reach=reach,
         inherits=member.tools is None,
         demands_escalation=member.demands("escalation"),
-        claims_compliance=claims_compliance(member),
-        complies=not gap,
-        gaps=gaps_of(member, reach, gap),
-        rules={"total": len(member.parts("rules"))},
-        dangling=tuple(edge for edge in graph.edges_of(member.slug) if edge.is_dangling),
-        same_as=tuple(slug for slug in twins[loaded.text_sha256] if slug != member.slug),
+        compliance=_compliance(member, matrix, lacking),
+        gaps=gaps_of(member, reach, lacking),
+        rules=_rules(judged.rules.get(loaded.agent_id, Coverage())),
+        matrix={
+            "pass": matrix.passed,
+            "fail": matrix.failed,
+            "waived": matrix.waived,
+            "not_applicable": matrix.not_applicable,
+            "unknown": matrix.unknown,
+        },
+        dangling=tuple(edge for edge in edges if edge.is_dangling),
+        same_as=tuple(slug for slug in judged.same_text[loaded.text_sha256] if slug != member.slug),
     )
+
+
+def _lacking(member: Member, matrix: MatrixSummary, *, has_law: bool) -> str:
+    """Why a claim to comply does not hold; empty where nothing speaks against it."""
+    if not has_law:
+        return "No constitution is ratified that it could comply with."
+    if matrix.failed:
+        return f"{amount(matrix.failed, 'principle')} of the constitution matrix failed."
+    return why_not_compliant(member)
+
+
+def _compliance(member: Member, matrix: MatrixSummary, lacking: str) -> Compliance:
+    if not claims_compliance(member):
+        return Compliance.SILENT
+    if lacking:
+        return Compliance.LACKS
+    return Compliance.COMPLIES if matrix.complies else Compliance.UNJUDGED
+
+
+def _rules(coverage: Coverage) -> dict[str, int]:
+    return {**asdict(coverage), "total": coverage.total}
 
 
 # --- one agent --------------------------------------------------------------------------------
@@ -277,10 +314,10 @@ def _around(member: Member, agent: Agent) -> tuple[list[Member], list[Member]]:
 
 def _named_by(agent: Agent) -> tuple[Coordination, ...]:
     """The edges of the newest versions of its family that lead here."""
-    newest = for_overview(Agent.objects.filter(family=agent.family_id).exclude(pk=agent.pk))
-    versions = list(newest.order_by("slug").values_list("newest_id", flat=True)[:MOST_AGENTS])
+    others: Any = for_overview(Agent.objects.filter(family=agent.family_id).exclude(pk=agent.pk))
+    versions = [other.newest_id for other in others.order_by("slug")[:MOST_AGENTS]]
     found = (
-        Coordination.objects.filter(version__in=[pk for pk in versions if pk])
+        Coordination.objects.filter(version__in=filter(None, versions))
         .select_related("version__agent")
         .only("peer", "text", "line", "version__agent__slug", "version__agent__name")
         .order_by("version__agent__slug", "position")

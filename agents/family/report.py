@@ -3,21 +3,43 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from agents.family.claims import Gap
 from agents.family.graph import Edge, Graph
 from agents.family.reaching import Answer, Reach
 
-RULE_CLASSES = ("enforced", "gated", "reviewed", "advisory", "unjudged")
+
+class Compliance(StrEnum):
+    """Whether a claim to comply with the constitution holds; a file without one is ``SILENT``."""
+
+    SILENT = "silent"
+    COMPLIES = "complies"
+    LACKS = "lacks"
+    UNJUDGED = "unjudged"
+
+
+COMPLIANCE_LABELS = {
+    Compliance.SILENT: "Claims nothing",
+    Compliance.COMPLIES: "Complies",
+    Compliance.LACKS: "Claims, does not comply",
+    Compliance.UNJUDGED: "Claims, not judged",
+}
+COMPLIANCE_TONES = {
+    Compliance.SILENT: "neutral",
+    Compliance.COMPLIES: "good",
+    Compliance.LACKS: "bad",
+    Compliance.UNJUDGED: "warn",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One agent: its newest version, as far as it can be judged.
 
-    ``rules`` counts its rules by class, ``matrix`` the principles by verdict; empty where nobody
-    has looked yet. ``same_as`` are other agents with the same text.
+    ``rules`` counts its rules by class, ``matrix`` the principles by verdict. ``same_as`` are
+    other agents with the same text.
     """
 
     slug: str
@@ -34,8 +56,7 @@ class Row:
     reach: Reach
     inherits: bool
     demands_escalation: bool
-    claims_compliance: bool
-    complies: bool
+    compliance: Compliance
     gaps: tuple[Gap, ...] = ()
     rules: Mapping[str, int] = field(default_factory=dict)
     matrix: Mapping[str, int] = field(default_factory=dict)
@@ -51,12 +72,29 @@ class Row:
         return self.rules.get("total", 0)
 
     @property
+    def claims_compliance(self) -> bool:
+        return self.compliance is not Compliance.SILENT
+
+    @property
+    def complies(self) -> bool:
+        return self.compliance is Compliance.COMPLIES
+
+    @property
+    def compliance_label(self) -> str:
+        return COMPLIANCE_LABELS[self.compliance]
+
+    @property
+    def compliance_tone(self) -> str:
+        return COMPLIANCE_TONES[self.compliance]
+
+    @property
     def findings_in_words(self) -> str:
         return ", ".join(badge["label"] for badge in self.badges) or "none"
 
     @property
     def matrix_in_words(self) -> str:
-        return ", ".join(f"{count} {verdict}" for verdict, count in self.matrix.items() if count)
+        counts = ((verdict.replace("_", " "), count) for verdict, count in self.matrix.items())
+        return ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +129,9 @@ class Report:
             "agents": len(rows),
             "inherit_every_tool": _count(row.inherits for row in rows),
             "claim_compliance": _count(row.claims_compliance for row in rows),
-            "comply": _count(row.claims_compliance and row.complies for row in rows),
+            "comply": _count(row.complies for row in rows),
+            "lack_compliance": _count(row.compliance is Compliance.LACKS for row in rows),
+            "not_judged": _count(row.compliance is Compliance.UNJUDGED for row in rows),
             "demand_escalation": _count(row.demands_escalation for row in rows),
             "whole_protocol": _count(row.protocol_is_whole for row in rows),
             "reach_people": _count(row.reach.answer is Answer.YES for row in rows),
@@ -104,6 +144,7 @@ class Report:
             "suspended": _count(row.suspended for row in rows),
             "rules": sum(row.rule_count for row in rows),
             "rules_enforced": sum(row.rules.get("enforced", 0) for row in rows),
+            "rules_unjudged": sum(row.rules.get("unjudged", 0) for row in rows),
             "errors": sum(row.findings.get("error", 0) for row in rows),
             "warnings": sum(row.findings.get("warning", 0) for row in rows),
             "claims_without_ground": _count(bool(row.gaps) for row in rows),
@@ -166,7 +207,9 @@ def _compliance(report: Report, n: Mapping[str, int]) -> str:
         )
     return (
         f"{complies} of {claimed} that claim to comply with the constitution "
-        f"{_verb(complies, 'complies', 'comply')}."
+        f"{_verb(complies, 'complies', 'comply')}; {n['lack_compliance']} "
+        f"{_verb(n['lack_compliance'], 'lacks', 'lack')} it, {n['not_judged']} "
+        f"{_verb(n['not_judged'], 'is', 'are')} not judged."
     )
 
 
@@ -180,7 +223,12 @@ def _protocol(report: Report) -> str:
 
 
 def _rules(n: Mapping[str, int]) -> str:
-    return f"{n['rules_enforced']} of {n['rules']} rules are enforced." if n["rules"] else ""
+    if not n["rules"]:
+        return "The files state no rules."
+    return (
+        f"{n['rules_enforced']} of {n['rules']} rules are enforced; {n['rules_unjudged']} are not "
+        "judged."
+    )
 
 
 def _edges(n: Mapping[str, int]) -> str:
@@ -252,8 +300,7 @@ def _row_as_dict(row: Row) -> dict[str, Any]:
         "inherits_all_tools": row.inherits,
         "reach": {"answer": row.reach.answer.value, "reasons": list(row.reach.reasons)},
         "protocol_missing": list(row.reach.missing),
-        "claims_compliance": row.claims_compliance,
-        "complies": row.complies,
+        "compliance": row.compliance.value,
         "claims_without_ground": [
             {"line": gap.line, "claim": gap.claim, "real": gap.real} for gap in row.gaps
         ],

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from agents.family.graph import NodeKind
 from agents.family.reaching import Answer
+from agents.family.report import Compliance
 from agents.models import Family
 
 
@@ -37,8 +38,7 @@ class FamilyAgentSerializer(serializers.Serializer[Any]):
     inherits_all_tools = serializers.BooleanField()
     reach = ReachSerializer()
     protocol_missing = serializers.ListField(child=serializers.CharField())
-    claims_compliance = serializers.BooleanField()
-    complies = serializers.BooleanField()
+    compliance = serializers.ChoiceField(choices=[one.value for one in Compliance])
     claims_without_ground = GapSerializer(many=True)
     rules = serializers.DictField(child=serializers.IntegerField())
     matrix = serializers.DictField(child=serializers.IntegerField())

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from agents.compliance.services import judge
 from agents.models import Agent
 from agents.releasing.services import suspend
 from governance.people.models import Role, Scope
@@ -235,3 +236,27 @@ def test_an_empty_family_and_an_unknown_one(client):
     acts.bring_in()
     sign_in(client)
     assert client.get("/families/nowhere/").status_code == 404
+
+
+def test_a_claim_of_compliance_is_judged_by_the_matrix_and_unknown_is_no_pass(client):
+    law = acts.ratify()
+    worker = acts.bring_in(raw=whole("frontend"))
+    acts.bring_in(raw=whole("silent").replace(b"## Constitutional Integration", b"## Notes"))
+    sign_in(client)
+    first = client.get(BOARD).context["report"]
+    assert {row.slug: row.compliance.value for row in first.rows} == {
+        "frontend": "unjudged",
+        "silent": "lacks",
+    }
+    for principle in law.principles.all():
+        judge(
+            version_id=worker.pk,
+            principle=principle.key,
+            verdict="pass",
+            evidence="Read.",
+            line=1,
+            by=acts.approver(),
+            at=NOW,
+        )
+    page = text_of(client.get(BOARD))
+    assert "1 of 2 that claim to comply with the constitution complies; 1 lacks it" in page
