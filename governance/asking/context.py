@@ -13,7 +13,9 @@ MOST = 99
 SECTIONS = {
     "cases": "inbox",
     "agents": "agents",
+    "as-of": "agents",
     "families": "agents",
+    "imports": "agents",
     "constitution": "constitution",
     "history": "history",
     "runners": "runners",
