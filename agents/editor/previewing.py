@@ -11,7 +11,7 @@ from agents.intake.fixing import apply_fixes, is_fixable, safe_fixes
 from agents.models import Agent, Tier, TriggerKind
 from agents.parsing import parse_definition
 from agents.review_policy import Requirement, policy_for
-from governance.base.editing import FIX, FIX_ALL
+from governance.base.editing import FIX, MOST_ROUNDS
 from governance.base.errors import InvalidInput, NotThere
 from governance.base.findings import Finding, Severity
 
@@ -73,18 +73,29 @@ def _fixable(
 
 
 def mended(raw: bytes, preview: Preview, act: str) -> tuple[bytes, list[Finding]]:
-    """The bytes after the fix of one finding (``fix:<key>``) or of all, and what was mended."""
+    """The bytes after the fix of one finding (``fix:<key>``), and what was mended."""
     key = act.removeprefix(FIX)
-    chosen = [
-        finding
-        for finding in preview.parsed.findings
-        if finding.key in preview.fixable and (act == FIX_ALL or finding.key == key)
-    ]
-    if chosen or act == FIX_ALL:
+    safe = [finding for finding in preview.parsed.findings if finding.key in preview.fixable]
+    chosen = [finding for finding in safe if finding.key == key]
+    if chosen:
         return apply_fixes(raw, chosen), chosen
     if any(finding.key == key for finding in preview.parsed.findings):
         raise InvalidInput("There is no safe fix for this: change the line yourself.")
     raise NotThere("The text changed since: this finding is gone.", code="unknown_finding")
+
+
+def all_mended(raw: bytes, *, filename: str, agent: Agent | None) -> tuple[bytes, list[Finding]]:
+    """The bytes after every safe fix; a line that needs several gets one in each round."""
+    done: list[Finding] = []
+    for _ in range(MOST_ROUNDS):
+        parsed = parse_definition(raw, filename=filename)
+        fixable = _fixable(raw, filename, parsed, agent)
+        chosen = [finding for finding in parsed.findings if finding.key in fixable]
+        after = apply_fixes(raw, chosen)
+        if after == raw:
+            break
+        raw, done = after, [*done, *chosen]
+    return raw, done
 
 
 def _by_kind(triggers: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

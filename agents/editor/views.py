@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from agents.editor.forms import ChangeForm, NewForm, StartForm
 from agents.editor.opened import open_part, opened_by, text_note, told
-from agents.editor.previewing import Preview, mended, preview_of
+from agents.editor.previewing import Preview, all_mended, mended, preview_of
 from agents.editor.services import newest_of, save_draft, save_new
 from agents.editor.starting import start_from, templates
 from agents.forms import ImportForm
@@ -180,8 +180,11 @@ def _saved(desk: Desk) -> AgentVersion:
 
 def _fix(desk: Desk, act: str) -> None:
     """Put the safe fixes into the text that the page shows again."""
-    preview = preview_of(desk.raw, filename=desk.filename, agent=desk.agent)
-    raw, done = mended(desk.raw, preview, act)
+    if act == FIX_ALL:
+        raw, done = all_mended(desk.raw, filename=desk.filename, agent=desk.agent)
+    else:
+        preview = preview_of(desk.raw, filename=desk.filename, agent=desk.agent)
+        raw, done = mended(desk.raw, preview, act)
     desk.was_fixed = bool(done)
     of_the_form = any(finding.code in FORM_FINDINGS for finding in done)
     desk.form = desk.form.holding(text=field_of(raw), **({"plain": "on"} if of_the_form else {}))

@@ -17,6 +17,8 @@ _MOST_LINES = 3_000
 _ENDS = re.compile(r"\r\n|\r|\n")
 _NAMES = {"\r\n": "Windows", "\r": "old Macintosh", "\n": "plain"}
 FIX, FIX_ALL = "fix:", "fix-all"
+# Mending one thing may bring another to light.
+MOST_ROUNDS = 8
 # What is said of a file's form: mending it is saving the text plainly.
 FORM_FINDINGS = frozenset({"LINE_ENDS", "BYTE_ORDER_MARK"})
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from governance.base.editing import FIX, FIX_ALL, bytes_of, field_of, fixed, form_of
+from governance.base.editing import FIX, FIX_ALL, MOST_ROUNDS, bytes_of, field_of, fixed, form_of
 from governance.base.errors import InvalidInput, NotThere, Refusal
 from governance.base.text_form import TextForm
 from governance.constitution.drafting import (
@@ -106,8 +106,9 @@ def _saved(desk: LawDesk) -> ConstitutionVersion:
 
 
 def _fix(desk: LawDesk, act: str) -> None:
-    before = field_of(desk.raw)
-    text = fixed(before, preview_of(desk.raw).findings, act)
+    before = text = field_of(desk.raw)
+    for _ in range(MOST_ROUNDS if act == FIX_ALL else 1):
+        text = fixed(text, preview_of(text.encode()).findings, act)
     desk.was_fixed = text != before
     desk.form = desk.form.holding(text=text)
 

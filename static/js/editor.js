@@ -32,7 +32,9 @@
   };
 
   const before = stored();
-  if (before !== null && before !== plain(field.value)) kept.hidden = false;
+  // An answer to what was sent holds the text already, mended perhaps.
+  if ("editorAnswered" in form.dataset) keep();
+  else if (before !== null && before !== plain(field.value)) kept.hidden = false;
   else forget();
 
   let waiting;
@@ -55,6 +57,11 @@
     const meant = xhr.status === 200 && there.pathname === new URL(form.action).pathname;
     offline.hidden = meant;
     if (!meant) event.detail.shouldSwap = false;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    const result = document.getElementById("result");
+    result.focus({ preventScroll: true });
+    result.scrollIntoView();
   });
   for (const name of ["htmx:sendError", "htmx:responseError"]) {
     document.addEventListener(name, () => {

@@ -50,6 +50,25 @@ def test_the_meaning_stands_before_the_text_and_what_is_grave_before_the_rest(cl
     assert 'data-tone="bad"' in text
 
 
+def test_the_seed_without_its_rule_on_dependencies_and_with_bash_says_exactly_that(client):
+    raw = acts.seed()
+    rule = b"- **NEVER** add external dependencies without approval\n"
+    assert rule in raw
+    tools = raw.replace(b"\n---\n", b"\ntools: Read, Grep\n---\n", 1)
+    acts.approve(acts.bring_in(raw=tools))
+    acts.bring_in(raw=tools.replace(rule, b"").replace(b"Read, Grep\n", b"Read, Grep, Bash\n"))
+    text = page(client, "/agents/python-backend/versions/2/diff/")
+    red = text.split('data-tone="bad"')[-1].split("</ul>")[0]
+    said = [
+        "Adds Bash to the tools. The agent may run commands with it.",
+        "The rule “NEVER add external dependencies without approval” is lost.",
+    ]
+    assert [one in red for one in said] == [True, True]
+    assert red.count("<li>") == 2
+    assert text.index("such a change needs 2 votes") < text.index(said[0])
+    assert text.index(said[1]) < text.index("The text, side by side")
+
+
 def test_the_texts_stand_side_by_side_and_in_one_column_each_to_be_opened(client, changed):
     text = page(client)
     parts = [text.index(f'data-part="{part}"') for part in ("side", "inline", "findings")]

@@ -60,7 +60,6 @@ def test_a_preview_names_the_level_the_changes_and_what_the_law_asks_for(client,
             "Once ratified it touches every approval.",
             "“fast” has no measure here",
             "The principles as the portal reads them",
-            "NON-NEGOTIABLE",
             "The text by lines",
         )
     ]

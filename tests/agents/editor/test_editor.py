@@ -118,6 +118,13 @@ def test_one_click_puts_a_safe_fix_into_the_text(client, worker):
     assert AgentVersion.objects.count() == 1
 
 
+def test_all_safe_fixes_go_into_the_text_at_once_even_two_of_one_line(client, worker):
+    text = acts.definition().decode() + "\nhid\u200bden and \u202eturned\n"
+    assert "Apply all 2 safe fixes" in text_of(send(client, text, "preview"))
+    plain = text.replace("\u200b", "").replace("\u202e", "")
+    assert field(send(client, text, "fix-all")) == plain.replace("\n", "\r\n")
+
+
 def test_a_fix_of_a_finding_that_is_gone_leaves_the_text_alone(client, worker):
     answer = send(client, "Changed.", "fix:000000000000")
     assert answer.status_code == 404
