@@ -112,6 +112,8 @@ GET  constitution-edit                    L  404  200  200  200  200  404    L
 POST constitution-edit                      L  404  302  403  403  403  404    L
 GET  constitution-version                 L  404  200  200  200  200  404    L
 GET  constitution-raw                     L  404  200  200  200  200  404    L
+GET  constitution-diff                    L  404  200  200  200  200  404    L
+GET  constitution-report                  L  404  200  200  200  200  404    L
 POST constitution-submit                  L  404  409  403  403  403  404    L
 POST constitution-vote                    L  404  403  302  403  403  404    L
 POST constitution-acknowledge             L  404  403  302  403  403  404    L
@@ -138,6 +140,7 @@ GET  api-me                             401  403  403  403  403  403  403  200
 GET  api-audit-events                   401  403  403  403  200  200  403  403
 GET  api-constitution                   401  403  200  200  200  200  403  200
 GET  api-constitution-version           401  403  200  200  200  200  403  404
+POST api-constitution-submit            401  403  409  403  403  403  403  403
 POST api-constitution-votes             401  403  403  200  403  403  403  403
 GET  api-agents                         401  403  200  200  200  200  403  200
 POST api-imports                        401  403  201  403  403  403  403  201
@@ -288,13 +291,16 @@ ARGUMENTS = {
     "api-batch-votes": {"batch_id": "{batch}"},
     "api-import": {"run_id": "{run}"},
     "api-family-report": {"slug": "sample"},
+    "api-constitution-submit": {"sequence": "{law}"},
     "api-constitution-version": {"sequence": "{law}"},
     "api-constitution-votes": {"sequence": "{plain_law}"},
     "batch": {"batch_id": "{batch}"},
     "batch-release": {"batch_id": "{batch}"},
     "batch-vote": {"batch_id": "{batch}"},
     "constitution-acknowledge": {"sequence": "{law}", "finding_key": "{finding}"},
+    "constitution-diff": {"sequence": "{law}"},
     "constitution-raw": {"sequence": "{law}"},
+    "constitution-report": {"sequence": "{law}"},
     "constitution-submit": {"sequence": "{law}"},
     "constitution-version": {"sequence": "{law}"},
     "constitution-vote": {"sequence": "{plain_law}"},

@@ -7,7 +7,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from governance.base.encoding import visible
-from governance.constitution.models import Acknowledgement, ConstitutionVersion, Ratification
+from governance.constitution.models import (
+    Acknowledgement,
+    Amendment,
+    ConstitutionVersion,
+    Ratification,
+)
 from governance.constitution.services import vote
 from governance.constitution.standing import LABELS, with_status
 from governance.people.admin import ReadOnlyInAdmin
@@ -47,8 +52,14 @@ class ConstitutionVersionAdmin(VersionInAdmin):
 
 @admin.register(Ratification)
 class RatificationAdmin(ReadOnlyInAdmin):
-    list_display = ("version", "review", "at")
+    list_display = ("version", "level", "review", "at", "grace_until")
     list_select_related = ("version", "review")
+
+
+@admin.register(Amendment)
+class AmendmentAdmin(ReadOnlyInAdmin):
+    list_display = ("version", "level", "computed_level", "base", "review")
+    list_select_related = ("version", "base", "review")
 
 
 @admin.register(Acknowledgement)

@@ -519,3 +519,25 @@ def test_the_focus_is_always_seen(vera, cases, visitor, stack):
         for _ in range(25):
             page.keyboard.press("Tab")
             assert page.evaluate(IS_MARKED), page.evaluate(FOCUSED)
+
+
+def test_the_pages_of_an_amendment(vera, visitor, stack):
+    now, second = timezone.now(), amended(vera)
+    weaker = bytes(second.raw).replace(b"MUST answer within 200 ms", b"SHOULD answer within 900 ms")
+    more = b"- **Quorum**: an amendment needs nine approvals.\n- **Versioning**"
+    third = law.import_constitution(raw=weaker.replace(b"- **Versioning**", more), by=vera, at=now)
+    law.submit_version(
+        version_id=third.pk, by=vera, at=now, level="patch", override_reason="Nobody kept it."
+    )
+    fourth = law.import_constitution(raw=weaker.replace(b"VII. Rev", b"VIII. Rev"), by=vera, at=now)
+    pages = {
+        "constitution-amended": "/constitution/",
+        "amendment-lowered": third.get_absolute_url(),
+        "amendment-draft": fourth.get_absolute_url(),
+        "constitution-again": "/constitution/versions/1/",
+        "constitution-diff": f"{third.get_absolute_url()}diff/?from=1",
+        "constitution-diff-inline": f"{third.get_absolute_url()}diff/?from=1&view=inline",
+    }
+    with visitor() as page:
+        entered(page, stack, vera)
+        none(seen(page, pages))
