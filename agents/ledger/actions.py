@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from agents.ledger.commands import Command, Parsed, joined, parse_command, parse_words
@@ -59,6 +60,7 @@ _PATTERN_FIRST = frozenset(
 _MESSAGE_OPTIONS = frozenset({"-m", "--message", "--body", "--title", "-t", "-F", "--notes", "-am"})
 _TALKATIVE = frozenset({"git", "gh", "hub", "glab", "svn", "hg"})
 _SPACE = re.compile(r"\s")
+_LONGEST_KEPT = 2000
 DEEPEST_ARGUMENT = 6
 MOST_ARGUMENTS = 500
 
@@ -120,15 +122,36 @@ def act_digest(*, environment: str, kind: str, target: str, arguments: Any) -> s
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Commands, and the paths that they touch."""
+
+    parsed: Parsed = Parsed()
+    touches: tuple[Touch, ...] = ()
+
+
+def _reading(parsed: Parsed) -> Read:
+    return Read(parsed, tuple(touch for one in parsed.commands for touch in _touched(one)))
+
+
+def _read_text(text: str) -> Read:
+    return read_text(text) if len(text) <= _LONGEST_KEPT else _reading(parse_command(text))
+
+
+@lru_cache(maxsize=4096)
+def read_text(text: str) -> Read:
+    """The commands of a text, kept: agents repeat themselves."""
+    return _reading(parse_command(text))
+
+
 def normalise(*, kind: str, target: str = "", arguments: Any = None) -> Act:
     """An action, whatever the runner calls it, as something that matchers compare."""
     name = folded(kind).strip()
     flat = dict(_flat(arguments))
-    parsed = _commands(name, target, arguments)
-    touches = [
-        *(touch for command in parsed.commands for touch in _touched(command)),
-        *_named_paths(name, target, arguments),
-    ]
+    parts = _commands(name, target, arguments)
+    parsed = parts[0].parsed if len(parts) == 1 else joined([part.parsed for part in parts])
+    touches = [touch for part in parts for touch in part.touches]
+    touches += _named_paths(name, target, arguments)
     return Act(
         kind=name,
         target=folded(target).strip(),
@@ -157,25 +180,29 @@ def _flat(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, Any
         yield name, value
 
 
-def _commands(kind: str, target: str, arguments: Any) -> Parsed:
-    parts = [_read(value) for value in _under(arguments, _COMMAND_KEYS)]
+def _commands(kind: str, target: str, arguments: Any) -> list[Read]:
+    values = list(_under(arguments, _COMMAND_KEYS))
+    parts = [_read(value) for value in values]
     if kind in SHELL_KINDS:
         listed = arguments if isinstance(arguments, list | tuple | str) else None
-        parts += [_read(value) for value in (listed, target) if value]
+        parts += [_read(value) for value in (listed, target) if value and value not in values]
     elif _SPACE.search(target.strip()):
         # A guess: what is read is used, what is not readable means nothing.
-        parts.append(Parsed(parse_command(target).commands))
-    return joined(parts)
+        read = _read_text(target)
+        parts.append(Read(Parsed(read.parsed.commands), read.touches))
+    return parts
 
 
-def _read(value: Any) -> Parsed:
+def _read(value: Any) -> Read:
     if isinstance(value, str):
-        return parse_command(value)
-    if not isinstance(value, list | tuple):
-        return Parsed()
+        return _read_text(value)
+    return _reading(_listed(value)) if isinstance(value, list | tuple) else Read()
+
+
+def _listed(value: Sequence[Any]) -> Parsed:
     words = [one for one in value if isinstance(one, str)]
     if any(isinstance(one, list | tuple | Mapping) for one in value):
-        return joined([_read(one) for one in value if isinstance(one, list | tuple)])
+        return joined([_listed(one) for one in value if isinstance(one, list | tuple)])
     if words and _SPACE.search(words[0].strip()):
         return joined([parse_command(word) for word in words])
     return parse_words(words) if words else Parsed()

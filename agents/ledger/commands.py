@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from agents.ledger.folding import seen
 from agents.ledger.shell import Body, Lexed, Word, lex
@@ -20,6 +19,7 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _SIMPLE = re.compile(r"[\w@%+:,./=-]+(?: [\w@%+:,./=-]+)*", re.ASCII)
 _SUFFIX = re.compile(r"\.(?:exe|cmd|bat|com)$")
 DEEPEST = 8
+MOST_WORDS = 2000
 LONGEST = 64 * 1024
 
 
@@ -62,19 +62,20 @@ class Stage:
         return not (self.words or self.writes or self.reads)
 
 
-@lru_cache(maxsize=8192)
 def parse_command(text: str) -> Parsed:
     """All commands of a text. Never raises."""
     if len(text) > LONGEST:
         return Parsed(opaque=(f"the command is longer than {LONGEST // 1024} KiB",))
     plain = seen(text)
-    if _SIMPLE.fullmatch(plain) and not _ASSIGNMENT.match(plain):
+    if plain.count(" ") < MOST_WORDS and _SIMPLE.fullmatch(plain) and not _ASSIGNMENT.match(plain):
         return _gathered(iter([Stage([Word(one) for one in plain.split(" ")], [], [])]))
     return parse_text(plain, 0)
 
 
 def parse_words(words: Sequence[str]) -> Parsed:
     """A list of words as a program receives them, with no shell between."""
+    if len(words) > MOST_WORDS:
+        return Parsed(opaque=(f"the command has more than {MOST_WORDS} words",))
     return _gathered(iter([Stage([Word(seen(one)) for one in words], [], [])]))
 
 
@@ -82,6 +83,8 @@ def parse_text(text: str, depth: int) -> Parsed:
     if depth > DEEPEST:
         return Parsed(opaque=("commands are nested too deeply",))
     lexed = lex(text)
+    if len(lexed.tokens) > MOST_WORDS:
+        return Parsed(opaque=(f"the command has more than {MOST_WORDS} words",))
     found = _gathered(stages(lexed), depth)
     inner = [parse_text(one, depth + 1) for one in lexed.nested]
     return joined([found, *inner], lexed.opaque)

@@ -3,6 +3,7 @@
 import posixpath
 import re
 import unicodedata
+from functools import lru_cache
 
 # Letters of other scripts that a reader takes for Latin ones, and the many dashes and quotes.
 _LIKE = str.maketrans(
@@ -18,7 +19,9 @@ _SPACES = re.compile("[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u
 _PLAIN = re.compile(r"[\t\n\r -~]*")
 _SCHEME = re.compile(r"^file://(?:localhost)?(?=[/~.])", re.IGNORECASE)
 _HOME = re.compile(r"^(?:\$HOME|\$\{HOME\}|%USERPROFILE%)(?=$|/)")
-_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*|#[^\n]*", re.DOTALL)
+# A comment that is not closed runs to the end, so that looking for its end costs one pass.
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|--[^\n]*|#[^\n]*", re.DOTALL)
+_LONGEST_KEPT = 300
 _TOKEN = re.compile(r"[^\W_]+(?:_[^\W_]+)*")
 
 
@@ -33,11 +36,25 @@ def seen(text: str) -> str:
 
 def folded(text: str) -> str:
     """:func:`seen`, and upper case is lower case."""
+    return _folded(text) if len(text) <= _LONGEST_KEPT else seen(text).casefold()
+
+
+@lru_cache(maxsize=8192)
+def _folded(text: str) -> str:
     return seen(text).casefold()
 
 
 def path_of(text: str) -> str:
     """One spelling of a path: no ``.``, ``..``, ``//`` or backslashes; the case is kept."""
+    return _short_path(text) if len(text) <= _LONGEST_KEPT else _path(text)
+
+
+@lru_cache(maxsize=8192)
+def _short_path(text: str) -> str:
+    return _path(text)
+
+
+def _path(text: str) -> str:
     plain = _HOME.sub("~", _SCHEME.sub("", seen(text).strip())).replace("\\", "/")
     if not plain:
         return ""
@@ -46,11 +63,14 @@ def path_of(text: str) -> str:
 
 
 def phrase_of(text: str) -> str:
-    """The words of a statement, each between single spaces, without its comments."""
-    bare = _COMMENT.sub(" ", folded(text))
-    return f" {' '.join(_TOKEN.findall(bare))} "
+    """The words of a statement in lower case, each between single spaces."""
+    return f" {' '.join(_TOKEN.findall(folded(text)))} "
 
 
-def glued_phrase_of(text: str) -> str:
-    """The same with comments cut out and nothing in their place: ``DR/**/OP`` is ``DROP``."""
-    return f" {' '.join(_TOKEN.findall(_COMMENT.sub('', folded(text))))} "
+def phrases_in(text: str) -> tuple[str, ...]:
+    """A statement as it stands, without its comments, and with what they part joined.
+
+    What is a comment differs between databases, so all three are looked through.
+    """
+    bare, glued = _COMMENT.sub(" ", text), _COMMENT.sub("", text)
+    return tuple(phrase_of(one) for one in dict.fromkeys((text, bare, glued)))

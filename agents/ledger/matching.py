@@ -11,7 +11,7 @@ from typing import Any
 
 from agents.ledger.actions import Act, Touch
 from agents.ledger.commands import Command
-from agents.ledger.folding import folded, glued_phrase_of, path_of, phrase_of
+from agents.ledger.folding import folded, path_of, phrase_of, phrases_in
 from agents.ledger.matchers import ArgumentMatcher, CommandMatcher, Matcher, expanded
 
 _WILD = re.compile(r"[*?\[]")
@@ -55,6 +55,7 @@ class RuleSet:
         self.by_path: list[tuple[re.Pattern[str], _Compiled]] = []
         self.others: list[_Compiled] = []
         self.commanded: list[str] = []
+        self.compiled: list[_Compiled] = []
         for key, matchers in rules:
             for matcher in expanded(matchers):
                 self._add(key, matcher)
@@ -63,6 +64,7 @@ class RuleSet:
 
     def _add(self, key: str, matcher: Matcher) -> None:
         compiled = _compile(key, matcher)
+        self.compiled.append(compiled)
         if compiled.reads_commands:
             self.commanded.append(key)
         command, names = matcher.command, matcher.tool or matcher.kind
@@ -79,8 +81,15 @@ class RuleSet:
 
     def hits(self, act: Act) -> list[Hit]:
         """The rules that the act meets, each once."""
+        return self._met(act, self._candidates(act))
+
+    def hits_one_by_one(self, act: Act) -> list[Hit]:
+        """The same answer without the index: to check it, and to compare with."""
+        return self._met(act, self.compiled)
+
+    def _met(self, act: Act, candidates: Iterable[_Compiled]) -> list[Hit]:
         found: dict[str, Fit] = {}
-        for one in self._candidates(act):
+        for one in candidates:
             if found.get(one.key) is not Fit.SURE and (fit := _fit(one, act)):
                 found[one.key] = max(fit, found.get(one.key, Fit.NO))
         if act.opaque:
@@ -109,19 +118,6 @@ def matches(matchers: Sequence[Matcher], act: Act) -> Fit:
     """What one rule says to an act, without an index."""
     hits = RuleSet([("rule", matchers)]).hits(act)
     return hits[0].fit if hits else Fit.NO
-
-
-def matches_linearly(rules: Sequence[tuple[str, Sequence[Matcher]]], act: Act) -> list[Hit]:
-    """The same answer as :class:`RuleSet` by trying each rule: to check and to compare with."""
-    found = []
-    for key, matchers in rules:
-        compiled = [_compile(key, one) for one in expanded(matchers)]
-        fit = max((_fit(one, act) for one in compiled), default=Fit.NO)
-        if act.opaque and any(one.reads_commands for one in compiled):
-            fit = max(fit, Fit.MAYBE)
-        if fit:
-            found.append(Hit(key, fit))
-    return found
 
 
 def _fit(compiled: _Compiled, act: Act) -> Fit:
@@ -218,14 +214,9 @@ def _path_fit(
     return Fit.NO
 
 
-@lru_cache(maxsize=1024)
-def _phrases_of(text: str) -> tuple[str, str]:
-    return phrase_of(text), glued_phrase_of(text)
-
-
 def _holds(phrases: Sequence[str], texts: Iterable[str]) -> bool:
     return any(
-        phrase in shape for text in texts for shape in _phrases_of(text) for phrase in phrases
+        phrase in shape for text in texts for shape in phrases_in(text) for phrase in phrases
     )
 
 
@@ -267,11 +258,22 @@ def _command_test(wanted: CommandMatcher) -> Callable[[Command], Fit]:
             fit = min(fit, _operand(command, rest, wanted.words))
         if wanted.bare and _operands(command, rest):
             return Fit.NO
-        if phrases and not _holds(phrases, [" ".join(command.words), command.fed]):
+        if phrases and not _holds(phrases, _statements(command)):
             return Fit.MAYBE if command.unsure else Fit.NO
         return fit
 
     return test
+
+
+def _statements(command: Command) -> Iterator[str]:
+    """What the command is given to say: each word, all of them, values of options, its input."""
+    yield command.fed
+    for word in command.words:
+        if word[:2] == "--":
+            yield word.partition("=")[2]
+        else:
+            yield word[2:] if word[:1] == "-" else word
+    yield " ".join(word for word in command.words if word[:1] != "-")
 
 
 def _sequence(text: str) -> list[re.Pattern[str]]:

@@ -16,6 +16,8 @@ _ESCAPE = re.compile(
 _NAMED = {"n": "\n", "t": "\t", "r": "\r", "e": "\x1b", "a": "", "b": "", "f": "\f", "v": "\v"}
 _MOST_SPLICES = 32
 _MOST_BRACES = 64
+_LONGEST_BRACES = 1000
+_LONGEST_TEXT = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class _Lexer:
             self.at += 1
 
     def _take(self, part: _Part, text: str) -> None:
-        for one in _expanded(text) if part.braces else [text]:
+        for one in _expanded(text) if part.braces and len(text) <= _LONGEST_BRACES else [text]:
             self.out.tokens.append(Word(one, part.dynamic, part.leads, part.glob))
 
     def _piece(self, part: _Part, char: str) -> None:
@@ -256,7 +258,8 @@ class _Lexer:
     def _variable(self, part: _Part, match: re.Match[str], *, quoted: bool) -> None:
         name = match[1] or match[2]
         value = self.known.get(name)
-        if value is None or self.splices >= _MOST_SPLICES:
+        grown = len(self.text) + len(value or "") > _LONGEST_TEXT
+        if value is None or grown or self.splices >= _MOST_SPLICES:
             self.at = match.end()
             part.add_unknown(f"${name}")
         elif quoted or name == "HOME":
