@@ -83,7 +83,7 @@ def _answer(desk: LawDesk) -> HttpResponse:
     act = desk.request.POST.get("act", "preview")
     try:
         if not desk.form.is_valid():
-            raise InvalidInput(" ".join(errors[0] for errors in desk.form.errors.values()))
+            raise InvalidInput(" ".join(str(errors[0]) for errors in desk.form.errors.values()))
         if act == "save":
             return redirect(_saved(desk))
         if act.startswith(FIX) or act == FIX_ALL:

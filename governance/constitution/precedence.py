@@ -9,6 +9,7 @@ from governance.constitution.statements import line_of, statements_of
 
 _ABOUT = re.compile(
     r"\b(?:take[sn]?|has|have|of|by|and) precedence\b|\bprecedence\b|\bprevails?\b|\bsupersedes?\b"
+    r"|\bstands? above\b|\bgoes before\b|\bconflicts? (?:is|are) resolved\b"
     r"|\boverrides?\b|\boutranks?\b|\bhighest wins\b|\btakes? priority\b|\border of priority\b"
     r"|\b(?:in (?:case of|the event of|any)|if there is|when there is) (?:a |any )?conflicts?\b"
     r"|\b(?:when|where|if) .{0,60}\b(?:conflicts?|contradicts?|disagrees?)\b",

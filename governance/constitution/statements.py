@@ -258,12 +258,14 @@ class _Pairing:
         self.shifts: list[tuple[Shift, str]] = []
 
     def result(self) -> Compared:
-        """The gravest of all differences; strengthened here and weakened there is redefined."""
+        """The gravest of all differences; a rule lost and another gained is redefined."""
         for was, now in self._pairs():
             self._compare(was, now)
         found = {shift for shift, _ in self.shifts}
         gravest = max(found, default=Shift.WORDING)
         if {Shift.STRENGTHENED, Shift.WEAKENED} <= found:
+            gravest = Shift.REDEFINED
+        if gravest is Shift.WEAKENED and self.rules_added:
             gravest = Shift.REDEFINED
         if gravest is Shift.EXPANDED and Shift.REVISED in found and not self.rules_added:
             gravest = Shift.REVISED
