@@ -50,10 +50,10 @@ def save_draft(
 
 def _writers(agent: Agent, base_id: int | None) -> set[int]:
     """Who wrote what the text began with: nobody approves his own words in another's draft."""
-    base = agent.versions.filter(pk=base_id).select_related("proposed_by").first()
-    if base is None or was_approved(base):
+    if base_id is None:
         return set()
-    return excluded_from(base)
+    base = agent.versions.filter(pk=base_id).select_related("proposed_by").first()
+    return set() if base is None or was_approved(base) else excluded_from(base)
 
 
 @transaction.atomic
