@@ -512,6 +512,15 @@ def test_one_signs_in_without_a_mouse(vera, visitor):
         assert tabs_to(page, "Sign in") <= 3
 
 
+def test_tab_leaves_the_text_field(vera, visitor, stack):
+    with visitor() as page:
+        entered(page, stack, vera)
+        page.goto("/agents/new/?template=blank")
+        page.get_by_label("Text", exact=True).focus()
+        assert tabs_to(page, "act") == 1
+        assert page.evaluate("() => document.activeElement.innerText").strip() == "Preview"
+
+
 def test_the_focus_is_always_seen(vera, cases, visitor, stack):
     with visitor() as page:
         entered(page, stack, vera)

@@ -6,10 +6,11 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from agents.models import Permit, Release
+from agents.permits import spend_permit
 from agents.releasing import services
 from agents.resolving import resolve
 from escalations.acting import consume
@@ -20,6 +21,7 @@ from governance.base.errors import Conflict, Refusal
 from governance.people.models import Runner, Scope
 from governance.people.services import issue_key
 from tests.agents import acts
+from tests.e2e.conftest import eventually
 from tests.escalations import acts as cases
 from tests.factories import NOW, RunnerFactory
 
@@ -64,6 +66,42 @@ def test_of_many_that_spend_one_approval_at_once_one_does():
     with ThreadPoolExecutor(4) as pool:
         said = sorted(pool.map(one, range(4)))
     assert said == ["permit_spent"] * 3 + ["spent"]
+    assert AuditEvent.objects.filter(kind="permit.spent").count() == 1
+
+
+def is_waited_for() -> bool:
+    """Whether somebody waits for a lock that this test holds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def test_who_comes_while_a_permit_is_being_spent_waits_and_is_refused():
+    case, runner = approved_case()
+
+    def other() -> str:
+        try:
+            spend_permit(
+                source=case.subject, runner=runner, request_sha256=case.request_sha256, at=LATER
+            )
+        except Refusal as refusal:
+            return refusal.code
+        else:
+            return "spent"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            spend_permit(
+                source=case.subject, runner=runner, request_sha256=case.request_sha256, at=LATER
+            )
+            second = pool.submit(other)
+            eventually(is_waited_for, what="the second waits for the first")
+        assert second.result(10) == "permit_spent"
     assert AuditEvent.objects.filter(kind="permit.spent").count() == 1
 
 
