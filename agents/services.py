@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils.text import slugify
 
 from agents.comparing import Comparison, base_moved, compare_with_base, comparison_of
@@ -55,17 +54,17 @@ def import_definition(
     reading = reading or read_definition(raw, filename)
     parsed, named = reading.parsed, _named(slug, reading)
     check_may_propose(by, named)
-    agent = _agent(named, reading.name, family=family, by=by, owner=owner, at=at)
-    newest = agent.versions.order_by("-sequence").only("id", "sha256").first()
+    agent, is_new = _agent(named, reading.name, family=family, by=by, owner=owner, at=at)
+    newest = None if is_new else _newest(agent)
     if newest and newest.sha256 == sha256_hex(raw):
         return _version(newest.pk), False
     version = write_version(
         agent=agent,
-        sequence=_next_sequence(agent),
+        sequence=newest.sequence + 1 if newest else 1,
         raw=raw,
         filename=filename,
         parsed=parsed,
-        comparison=compare_with_base(parsed, agent),
+        comparison=compare_with_base(parsed, agent if newest else None),
         provenance=provenance or {},
         co_authors=co_authors,
         by=by,
@@ -108,19 +107,21 @@ def _agent(
     by: User | Runner,
     owner: User | None,
     at: datetime,
-) -> Agent:
-    """The agent with this slug under a lock, made now if this is its first version."""
-    agent = Agent.objects.filter(slug=slug).select_related("family").first()
+) -> tuple[Agent, bool]:
+    """The agent with this slug under a lock; True where it was made now."""
+    agent, is_new = Agent.objects.filter(slug=slug).first(), False
     if agent is None:
-        agent = _create_agent(slug, name, family=family, by=by, owner=owner, at=at)
-    elif family and family_slug(family) != agent.family.slug:
+        agent, is_new = _create_agent(slug, name, family=family, by=by, owner=owner, at=at)
+    if not is_new:
+        agent = locked_agent(slug)
+    if family and family_slug(family) != agent.family.slug:
         raise Conflict(
             f"{slug} is an agent of the family {agent.family}, not of {family[:120]}. "
             "Name that family, or none.",
             code="other_family",
             slug=slug,
         )
-    return locked_agent(agent.slug)
+    return agent, is_new
 
 
 def _create_agent(
@@ -131,7 +132,7 @@ def _create_agent(
     by: User | Runner,
     owner: User | None,
     at: datetime,
-) -> Agent:
+) -> tuple[Agent, bool]:
     agent, created = Agent.objects.get_or_create(
         slug=slug,
         defaults={
@@ -154,7 +155,7 @@ def _create_agent(
                 "tier": agent.tier,
             },
         )
-    return agent
+    return agent, created
 
 
 def _family(name: str) -> Family:
@@ -166,15 +167,15 @@ def _family(name: str) -> Family:
 
 
 def locked_agent(slug: str) -> Agent:
-    agent = Agent.objects.select_for_update().filter(slug=slug).first()
+    locked = Agent.objects.select_for_update(of=("self",)).select_related("family")
+    agent = locked.filter(slug=slug).first()
     if agent is None:
         raise no_such_agent(slug)
     return agent
 
 
-def _next_sequence(agent: Agent) -> int:
-    highest: int = agent.versions.aggregate(highest=Max("sequence"))["highest"] or 0
-    return highest + 1
+def _newest(agent: Agent) -> AgentVersion | None:
+    return agent.versions.order_by("-sequence").only("id", "sha256", "sequence").first()
 
 
 def _version(version_id: int) -> AgentVersion:
