@@ -7,11 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from math import hypot, sqrt
 
-from agents.family.graph import Edge, Graph, Node
+from agents.family.graph import Edge, Graph, Node, NodeKind
 
 MOST = 40
 LONGEST = 24
-ROW = 26
+ROW = 28
 _LABEL = 180
 _DOT = 6
 _GAP = 12
@@ -49,14 +49,14 @@ class Drawing:
 
 
 def draw(graph: Graph, *, most: int = MOST) -> Drawing:
-    """The nodes with the most edges, up to ``most`` of them, and the edges between them."""
+    """The family's agents first, then who has the most edges, and the edges between them."""
     nodes = _ordered(graph, most)
-    right = (len(nodes) + 1) // 2
-    rows = max(right, 5)
+    # Neighbours face each other: their lines cross the middle, where there is room.
+    right, left = nodes[0::2], nodes[1::2]
+    rows = max(len(right), 5)
     across = min(90 + 6 * len(nodes), 300)
     centre = (_LABEL + _GAP + _DOT + across, _MARGIN + (rows - 1) * ROW / 2)
-    sides = [(node, at, right, False) for at, node in enumerate(nodes[:right])]
-    left = nodes[right:][::-1]
+    sides = [(node, at, len(right), False) for at, node in enumerate(right)]
     sides += [(node, at, len(left), True) for at, node in enumerate(left)]
     alone = frozenset(graph.unreachable)
     dots = tuple(
@@ -85,7 +85,11 @@ def _is_drawn(edge: Edge) -> bool:
 def _ordered(graph: Graph, most: int) -> list[Node]:
     """Neighbours beside each other, as far as that goes: the best connected one first."""
     degree = Counter(end for edge in graph.edges for end in {edge.source, edge.target})
-    chosen = sorted(graph.nodes, key=lambda node: (-degree[node.key], node.key))[:most]
+    by_weight = sorted(
+        graph.nodes,
+        key=lambda node: (node.kind is not NodeKind.AGENT, -degree[node.key], node.key),
+    )
+    chosen = by_weight[:most]
     left = {node.key: node for node in chosen}
     beside: dict[str, Counter[str]] = {key: Counter() for key in left}
     for edge in graph.edges:
