@@ -16,18 +16,23 @@ from django.test import Client
 from django.utils import timezone
 
 from agents import services
+from agents.batches.services import open_batch
 from agents.compliance import services as compliance
 from agents.compliance.matrix import matrix_of
 from agents.intake.archives import Incoming
 from agents.intake.services import import_many
-from agents.models import AgentVersion, Opened
+from agents.models import AgentVersion, Opened, ReviewRule
 from agents.releasing import services as releasing
 from escalations import acting, thread
+from governance.asking.claims import claim_ask
 from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask
 from governance.constitution import services as law
 from governance.constitution.standing import unacknowledged
-from governance.people.models import Role, Runner, User
+from governance.people.models import Role, Runner, Team, User
+from governance.review.comments import comment
+from governance.review.models import Review
+from tests.agents import acts as agent_acts
 from tests.e2e.conftest import ROOT, sign_in
 from tests.escalations import acts
 from tests.factories import PASSWORD, UserFactory
@@ -385,6 +390,41 @@ def test_the_pages_of_releases(vera, visitor, stack):
         page.get_by_role("button", name="Confirm").click()
         page.wait_for_url("**/break-glass/")
         none(wrong + seen(page, {"break-glass": glass}))
+
+
+def test_the_pages_of_reviews_and_lists(vera, visitor, stack):
+    now, wider = timezone.now(), AgentVersion.objects.get(agent__slug="python-backend")
+    team = Team.objects.create(name="Security", slug="security")
+    ReviewRule.objects.get(change_class="privilege").policy.teams.add(team)
+    raw = bytes(wider.raw).replace(b"type: backend", b"tools: Read, Bash\ntype: backend")
+    news = [agent_acts.bring_in(raw=agent_acts.definition(name)) for name in ("reader", "writer")]
+    newer = agent_acts.bring_in(raw=raw, family="")
+    ids = [version.pk for version in (newer, *news)]
+    batch = open_batch(
+        kind="baseline", version_ids=ids, title="The whole family", by=news[0].author, at=now
+    )
+    whole = Review.objects.get(subject=batch.subject)
+    claim_ask(ask_id=Ask.objects.get(subject=whole.stream).pk, by=vera, at=now)
+    in_review = AgentVersion.objects.get(agent__slug="security-auditor")
+    review = Review.objects.get(subject=in_review.subject)
+    rule = f"rule:{in_review.rules.first().key}"
+    comment(review_id=review.pk, by=vera, text="Why so soft?", part=rule, at=now)
+    comment(review_id=review.pk, by=vera, text="What does it mean?", line=3, at=now)
+    pages = {
+        "lists": "/batches/",
+        "list-new": "/batches/new/",
+        "list-again": "/batches/new/?kind=reaffirmation",
+        "list": batch.get_absolute_url(),
+        "list-grave": f"{batch.get_absolute_url()}?only=grave",
+        "version-in-a-list": newer.get_absolute_url(),
+        "version-commented": f"{in_review.get_absolute_url()}?line=4",
+        "review-policies": "/policies/reviews/",
+        "agent-ownership": "/agents/reader/ownership/",
+        "inbox-claimed": "/",
+    }
+    with visitor() as page:
+        entered(page, stack, vera)
+        none(seen(page, pages))
 
 
 def test_the_pages_of_an_account(vera, visitor):
