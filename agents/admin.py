@@ -172,8 +172,8 @@ class EnvironmentAdmin(ConfiguredInAdmin):
 class ReviewRuleAdmin(ConfiguredInAdmin):
     """Whose votes a class of changes needs; holds for versions submitted from now on."""
 
-    list_display = ("change_class", "tier", "policy", "votes")
-    list_select_related = ("policy",)
+    list_display = ("change_class", "tier", "environment", "policy", "votes")
+    list_select_related = ("policy", "environment")
 
     @admin.display
     def votes(self, rule: ReviewRule) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
@@ -40,10 +41,18 @@ class RungInline(ConfiguredInline):
 class PolicyAdmin(ConfiguredInAdmin):
     """Changes hold for questions asked from now on; running ones keep their copy."""
 
-    list_display = ("name", "kind", "is_default", "required_votes", "updated_at")
+    list_display = ("name", "kind", "is_default", "required_votes", "needed_teams", "updated_at")
     list_filter = ("kind",)
     search_fields = ("name",)
+    filter_horizontal = ("teams",)
     inlines = (RungInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
+        return super().get_queryset(request).prefetch_related("teams")
+
+    @admin.display(description="teams")
+    def needed_teams(self, policy: Policy) -> str:
+        return ", ".join(team.name for team in policy.teams.all())
 
     @transaction.atomic
     def save_related(
@@ -61,6 +70,7 @@ class PolicyAdmin(ConfiguredInAdmin):
                 "kind": policy.kind,
                 "is_default": policy.is_default,
                 "votes": policy.required_votes,
+                "teams": sorted(policy.teams.values_list("slug", flat=True)),
                 "ladder": snapshot(policy.kind, policy),
             },
         )
