@@ -139,7 +139,7 @@ def _covers_facet(name: str, wide: Any, narrow: Any) -> bool:
     if isinstance(wide, Mapping):
         return _covers(wide, narrow)
     if isinstance(wide, bool):
-        return wide == narrow
+        return bool(wide == narrow)
     if name in _ALL_OF:
         return all(one in narrow for one in wide)
     excluded = {one for one in wide if str(one).startswith("!")}
