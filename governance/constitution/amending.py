@@ -116,7 +116,7 @@ def compare_law_texts(base: LawText | None, after: LawText) -> LawDiff:
     changes = tuple(_principle_changes(base, after))
     governance = tuple(_governance_changes(base, after))
     sections = tuple(_section_changes(base, after))
-    parts = [*changes, *governance, *sections]
+    parts: list[PrincipleChange | PartChange] = [*changes, *governance, *sections]
     parts.sort(key=lambda part: -RANK[part.level])
     material = [change for change in changes if change.is_material]
     return LawDiff(
@@ -168,7 +168,8 @@ def _principle_changes(base: LawText, after: LawText) -> Iterator[PrincipleChang
 
 def _place(pair: tuple[Article | None, Article | None]) -> tuple[int, bool]:
     was, now = pair
-    return (now or was).position if now or was else 0, now is None
+    shown = now or was
+    return shown.position if shown else 0, now is None
 
 
 def _added(now: Article) -> PrincipleChange:
@@ -252,11 +253,18 @@ def _moved(pairs: Sequence[tuple[Article, Article]]) -> set[str]:
 
 def _longest_rising(numbers: Sequence[int]) -> set[int]:
     """The places of a longest rising subsequence."""
-    best: list[list[int]] = []
+    best: list[tuple[int, ...]] = []
     for at, number in enumerate(numbers):
         before = [chain for chain in best if numbers[chain[-1]] < number]
-        best.append([*max(before, key=len, default=[]), at])
-    return set(max(best, key=len, default=[]))
+        best.append((*_longest(before), at))
+    return set(_longest(best))
+
+
+def _longest(chains: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    found: tuple[int, ...] = ()
+    for chain in chains:
+        found = chain if len(chain) > len(found) else found
+    return found
 
 
 def _change(

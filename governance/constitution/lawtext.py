@@ -1,6 +1,6 @@
 """A version of the law taken apart, and its principles beside those of another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -14,6 +14,8 @@ from governance.constitution.wordings import closeness
 
 _TITLES_ALIKE = 0.8
 TEXTS_ALIKE = 0.6
+# Each pair costs the reading of two texts.
+_MOST_PAIRS = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,30 +110,48 @@ def pair_articles(
     old: Sequence[Article], new: Sequence[Article]
 ) -> list[tuple[Article | None, Article | None]]:
     """Each principle beside what became of it: by key, name, similar title, similar text."""
-    left, right = list(old), list(new)
+    left, right = {was.key: was for was in old}, {now.key: now for now in new}
     found: list[tuple[Article | None, Article | None]] = []
-    for alike in (_same_key, _same_name, _similar_text, _similar_title):
-        scored = [
-            (-score, was.position, now.position, was, now)
-            for was in left
-            for now in right
-            if (score := alike(was, now))
-        ]
-        for _, _, _, was, now in sorted(scored, key=lambda item: item[:3]):
-            if was in left and now in right:
-                left.remove(was)
-                right.remove(now)
-                found.append((was, now))
-    found += [(was, None) for was in left] + [(None, now) for now in right]
+    for was, now in _named_alike(left, right):
+        del left[was.key], right[now.key]
+        found.append((was, now))
+    for alike in (_similar_text, _similar_title):
+        for was, now in _likest(list(left.values()), list(right.values()), alike):
+            del left[was.key], right[now.key]
+            found.append((was, now))
+    found += [(was, None) for was in left.values()] + [(None, now) for now in right.values()]
     return found
 
 
-def _same_key(was: Article, now: Article) -> float:
-    return float(was.key == now.key)
+def _named_alike(
+    left: dict[str, Article], right: dict[str, Article]
+) -> list[tuple[Article, Article]]:
+    """Principles of one key, then those of which one has a name of the other."""
+    pairs = {key: (was, right[key]) for key, was in left.items() if key in right}
+    by_name = {name: was for was in left.values() if was.key not in pairs for name in was.keys}
+    for now in right.values():
+        if now.key not in pairs:
+            named = (by_name[name] for name in sorted(now.keys) if name in by_name)
+            was = next((was for was in named if was.key not in pairs), None)
+            if was is not None:
+                pairs[was.key] = (was, now)
+    return list(pairs.values())
 
 
-def _same_name(was: Article, now: Article) -> float:
-    return float(bool(was.keys & now.keys))
+def _likest(
+    left: list[Article], right: list[Article], alike: Callable[[Article, Article], float]
+) -> list[tuple[Article, Article]]:
+    """The pairs that are alike enough, the likest first; nothing where there are too many."""
+    if len(left) * len(right) > _MOST_PAIRS:
+        return []
+    scored = sorted(
+        (-score, was.position, now.position)
+        for was in left
+        for now in right
+        if (score := alike(was, now))
+    )
+    old, new = {was.position: was for was in left}, {now.position: now for now in right}
+    return [(old.pop(i), new.pop(j)) for _, i, j in scored if i in old and j in new]
 
 
 def _similar_title(was: Article, now: Article) -> float:

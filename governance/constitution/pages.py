@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from governance.base.errors import InvalidInput, NotThere
 from governance.base.textdiff import Line, both, inline
-from governance.constitution.amending import PartChange, PrincipleChange, compare_laws
+from governance.constitution.amending import LawDiff, PartChange, PrincipleChange, compare_laws
 from governance.constitution.levels import is_lowered
 from governance.constitution.models import (
     Amendment,
@@ -64,12 +64,11 @@ def report_part(version: ConstitutionVersion, review: Review | None) -> dict[str
     report = report_of(version, review)
     if report is None:
         return {"report": None}
-    return {"report": report, **diff_part(report.base, version)}
+    return {"report": report, **diff_part(report.base, report.diff)}
 
 
-def diff_part(base: ConstitutionVersion | None, version: ConstitutionVersion) -> dict[str, Any]:
+def diff_part(base: ConstitutionVersion | None, diff: LawDiff) -> dict[str, Any]:
     """What differs between two versions, as lists of changes."""
-    diff = compare_laws(base, version)
     return {
         "base": base,
         "diff": diff,
@@ -120,7 +119,7 @@ def diff_page(
     base = _chosen(version, chosen) if chosen else _default_base(version)
     return {
         "version": version,
-        **diff_part(base, version),
+        **diff_part(base, compare_laws(base, version)),
         "texts": both(base.text, version.text) if base else None,
         "view": INLINE if view == INLINE else SIDE,
         "tabs": _tabs(version, base, view) if base else [],

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from governance.constitution.parsing import ParsedConstitution
-from governance.constitution.statements import line_of, statements_of
+from governance.constitution.statements import line_of, sentences_of
 
 _ABOUT = re.compile(
     r"\b(?:take[sn]?|has|have|of|by|and) precedence\b|\bprecedence\b|\bprevails?\b|\bsupersedes?\b"
@@ -61,9 +61,8 @@ def precedence_of(parsed: ParsedConstitution) -> Precedence:
 def _notes(parsed: ParsedConstitution) -> Iterator[PrecedenceNote]:
     lines = parsed.text.split("\n")
     for section in parsed.sections:
-        for statement in statements_of(section.text):
-            said = statement.text
-            if not statement.is_commentary and _says_what_prevails(said):
+        for said, is_commentary in sentences_of(section.text):
+            if not is_commentary and _says_what_prevails(said):
                 yield PrecedenceNote(said, line_of(said, lines, section.line))
 
 

@@ -193,19 +193,7 @@ def submit_version(
     check_proposal(proposal)
     if before and before.status == ReviewStatus.IN_REVIEW:
         withdraw_review(review_id=before.pk, by=actor_of(by), at=at)
-    review = open_review(
-        kind=AskKind.AMENDMENT,
-        subject=version.subject,
-        title=str(version),
-        path=version.get_absolute_url(),
-        version_sha256=version.sha256,
-        constitution_sha256=law,
-        excluded={version.author_id, by.pk},
-        by=actor_of(by),
-        at=at,
-        required_votes=votes_needed(proposal).votes,
-        about=_about(proposal),
-    )
+    review = _open_review(version, proposal, law, by, at)
     _write_amendment(version, review, proposal)
     append(
         stream=version.constitution.subject,
@@ -223,6 +211,24 @@ def submit_version(
         },
     )
     return review
+
+
+def _open_review(
+    version: ConstitutionVersion, proposal: Proposal, law: str, by: User, at: datetime
+) -> Review:
+    return open_review(
+        kind=AskKind.AMENDMENT,
+        subject=version.subject,
+        title=str(version),
+        path=version.get_absolute_url(),
+        version_sha256=version.sha256,
+        constitution_sha256=law,
+        excluded={version.author_id, by.pk},
+        by=actor_of(by),
+        at=at,
+        required_votes=votes_needed(proposal).votes,
+        about=_about(proposal),
+    )
 
 
 def _about(proposal: Proposal) -> str:

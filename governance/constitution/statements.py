@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from governance.constitution.vocabulary import (
     FUNCTION_WORDS,
@@ -40,7 +41,8 @@ _ALIAS = re.compile(r"^\W*(?:also known as|aliases|alias|also called)\b", re.IGN
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|%|[<>≤≥]=?")
 _CAPITALS = re.compile(r"\b(?:MUST|SHALL|REQUIRED|NEVER|ALWAYS|SHOULD|RECOMMENDED|MAY|OPTIONAL)\b")
 _CLOSE_ENOUGH = 0.5
-_MOST_PAIRS = 40_000
+# Beyond this the sentences that differ are taken for gone and new.
+_MOST_PAIRS = 10_000
 _GUIDANCE_CHANGED = 1 / 3
 _LABEL_WORDS = 4
 _QUOTED = 160
@@ -92,6 +94,7 @@ def quoted(text: str) -> str:
     return f"“{short}”"
 
 
+@lru_cache(maxsize=256)
 def statements_of(text: str) -> tuple[Statement, ...]:
     """The sentences of a text without version line and aliases."""
     return tuple(
@@ -101,7 +104,7 @@ def statements_of(text: str) -> tuple[Statement, ...]:
             _modals(sentence),
             (is_comment or _is_label(sentence)) and not _CAPITALS.search(sentence),
         )
-        for sentence, is_comment in _sentences(text)
+        for sentence, is_comment in sentences_of(text)
     )
 
 
@@ -136,7 +139,8 @@ def line_of(sentence: str, lines: Sequence[str], after: int) -> int:
     return 0
 
 
-def _sentences(text: str) -> Iterator[tuple[str, bool]]:
+def sentences_of(text: str) -> Iterator[tuple[str, bool]]:
+    """Each sentence, and whether it is commentary."""
     below_comment = False
     for block, is_heading in _blocks(text):
         comments = bool(_COMMENTARY.match(block))
@@ -391,6 +395,7 @@ def _closest(
             yield old[i], new[j]
 
 
+@lru_cache(maxsize=256)
 def words_of(text: str) -> tuple[str, ...]:
     """All words that count of a text, for ``closeness``."""
     return tuple(token for statement in statements_of(text) for token in statement.tokens)

@@ -13,6 +13,9 @@ def closeness(first: Sequence[str], second: Sequence[str]) -> float:
     """The share of words that two texts have in common, from 0 to 1."""
     if not first and not second:
         return 1.0
+    shorter, longer = sorted((len(first), len(second)))
+    if 3 * shorter < longer:
+        return 0.0
     common = sum((Counter(first) & Counter(second)).values())
     return 2 * common / (len(first) + len(second))
 
