@@ -116,7 +116,7 @@ def of_agent(agent_id: int, *, at: datetime) -> list[Stopping]:
 def _with_names(releases: QuerySet[Any]) -> QuerySet[Any]:
     subject = Concat(Value("agent_version:"), Cast(OuterRef("version_id"), CharField()))
     asked = Review.objects.filter(subject=subject, status=ReviewStatus.IN_REVIEW)
-    return (
+    named: QuerySet[Any] = (
         releases.select_related(None)
         .select_related("agent__owner", "agent__family", "environment", "version")
         .only(
@@ -126,6 +126,7 @@ def _with_names(releases: QuerySet[Any]) -> QuerySet[Any]:
         )
         .annotate(open_review=Subquery(asked.values("pk")[:1]))
     )  # fmt: skip
+    return named
 
 
 def _after(releases: QuerySet[Any], after: str) -> QuerySet[Any]:
