@@ -61,7 +61,8 @@ class ReviewRules:
         self, classes: Iterable[str], *, tier: str, environment: Environment | None = None
     ) -> Requirement:
         """What changes of these classes take, in one environment or in all of them."""
-        places = [environment] if environment else self.environments or [None]
+        everywhere: list[Environment | None] = [*self.environments] or [None]
+        places = [environment] if environment else everywhere
         return strictest([self._one(one, tier, place) for one in classes for place in places])
 
     def _one(self, change_class: str, tier: str, place: Environment | None) -> Requirement:

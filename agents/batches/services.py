@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -152,7 +153,7 @@ def _check_one_of_each_agent(versions: Sequence[AgentVersion]) -> None:
 def _check_touched(versions: Sequence[AgentVersion]) -> None:
     """What is affirmed again was approved once, and its law has changed since."""
     wanted = [version.pk for version in versions]
-    rows = with_status(AgentVersion.objects.filter(pk__in=wanted))
+    rows: Any = with_status(AgentVersion.objects.filter(pk__in=wanted))
     found = {row[0]: row[1:] for row in rows.values_list("pk", "status", "stale_since")}
     for version in versions:
         status, stale_since = found[version.pk]
