@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
@@ -20,8 +20,8 @@ MANIFEST = "manifest.json"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 
-def export_family(slug: str, *, at: datetime) -> IO[bytes]:
-    """A zip of a family, open at its start; ``manifest.json`` in it names every file's sha256."""
+def export_family(slug: str, *, at: datetime) -> bytes:
+    """A zip of a family; ``manifest.json`` in it names every file's sha256."""
     family = Family.objects.filter(slug=slug).first()
     if family is None:
         raise NotThere("There is no such family.", code="unknown_family")
@@ -33,8 +33,7 @@ def export_family(slug: str, *, at: datetime) -> IO[bytes]:
             told.append(_told(version, path))
         manifest = {"family": family.slug, "name": family.name, "at": stamp(at), "files": told}
         archive.writestr(_entry(MANIFEST), json.dumps(manifest, indent=2, ensure_ascii=False))
-    file.seek(0)
-    return file
+    return file.getvalue()
 
 
 def newest_of(family: Family) -> QuerySet[AgentVersion]:

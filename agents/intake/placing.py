@@ -104,8 +104,6 @@ def place(places: Places, reading: Reading, file: Incoming, *, family: str, apar
     if free:
         return reading.named if reading.named in free else free[0]
     if not apart:
-        if reading.named in places.claimed:
-            raise twice(reading.named, places.claimed[reading.named], file.path)
         return reading.named
     return _new_slug(places, reading, file, family)
 

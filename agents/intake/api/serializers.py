@@ -26,7 +26,7 @@ class ImportedSerializer(serializers.Serializer[Any]):
 
 class ImportSerializer(serializers.Serializer[ImportRun]):
     id = serializers.IntegerField(source="pk")
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field of this name
     name = serializers.CharField()
     family = serializers.CharField(source="family.slug", default=None, allow_null=True)
     at = serializers.DateTimeField()

@@ -80,8 +80,9 @@ def _body(request: Request) -> Any:
     """The JSON body; of a form what stands beside its files."""
     if not _is_form(request):
         return request.data
+    sent: Any = request.data
     beside = ("family", "family_per_folder")
-    return {"files": [], **{name: request.data[name] for name in beside if name in request.data}}
+    return {"files": [], **{name: sent[name] for name in beside if name in sent}}
 
 
 def _files(request: Request, said: Any) -> list[Incoming]:
@@ -94,8 +95,9 @@ def _files(request: Request, said: Any) -> list[Incoming]:
 
 
 def _paths(request: Request) -> list[str]:
+    sent: Any = request.data
     try:
-        paths = json.loads(request.data.get("paths") or "[]")
+        paths = json.loads(sent.get("paths") or "[]")
     except ValueError as error:
         raise InvalidInput("The paths are no JSON list.") from error
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):

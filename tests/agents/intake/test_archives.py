@@ -158,7 +158,20 @@ def test_one_entry_gives_one_byte_more_than_allowed_at_most():
     assert len(file.raw) == MAX_BYTES + 1
 
 
-def test_encrypted_entries_are_refused():
+def test_trap_76_no_more_of_an_entry_is_unpacked_than_a_definition_may_hold(monkeypatch):
+    read, unpacked = zipfile.ZipExtFile.read, []
+
+    def counting(self, size=-1):
+        chunk = read(self, size)
+        unpacked.append(len(chunk))
+        return chunk
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", counting)
+    from_zip(zipped(("big.md", bytes(range(256)) * 40_000), compression=zipfile.ZIP_STORED))
+    assert MAX_BYTES < sum(unpacked) <= MAX_BYTES + 64 * 1024
+
+
+def test_trap_76_encrypted_entries_are_refused():
     raw = bytearray(zipped(("good.md", GOOD)).getvalue())
     raw[raw.index(b"PK\x01\x02") + 8] |= 1
     with pytest.raises(InvalidInput, match="it is encrypted"):
@@ -168,7 +181,7 @@ def test_encrypted_entries_are_refused():
 @pytest.mark.parametrize(
     ("first", "second"), [("a.md", "a.md"), ("a.md", "A.MD"), ("a.md", "./a.md")]
 )
-def test_two_entries_of_one_name_are_refused(first, second, recwarn):
+def test_trap_76_two_entries_of_one_name_are_refused(first, second, recwarn):
     with pytest.raises(InvalidInput, match="two entries have this name"):
         from_zip(zipped((first, GOOD), (second, b"other")))
 

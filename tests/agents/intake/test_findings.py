@@ -170,3 +170,11 @@ def test_a_copilot_file_is_named_without_its_kind():
     parsed = parse_definition(b"# Docs\n\nYou write.\n", filename="docs.agent.md")
     assert slug_of(parsed, "x/docs.agent.md") == "docs"
     assert "DIALECT_COPILOT" in {finding.code for finding in parsed.findings}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_trap_74_the_same_text_is_read_from_every_encoding(encoding, end):
+    parsed = parse_definition(PLAIN.replace("\n", end).encode(encoding), filename="worker.md")
+    assert parsed.text == PLAIN
+    assert (parsed.name, parsed.tools) == ("worker", ("Read",))

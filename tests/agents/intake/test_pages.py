@@ -181,7 +181,7 @@ def test_a_finding_is_fixed_by_its_button(client, olga):
 
 def exported(client, slug: str) -> tuple[dict[str, bytes], dict]:
     answer = client.get(f"/families/{slug}/export.zip")
-    with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as archive:
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     return files, json.loads(files.pop("manifest.json"))
 
