@@ -364,7 +364,11 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "AmendmentLevelEnum": "governance.constitution.models.AmendmentLevel",
+        "BatchKindEnum": "agents.models.BatchKind",
         "ChangeClassEnum": "agents.models.CHANGE_CLASSES",
+        "ReviewStatusEnum": "governance.review.models.ReviewStatus",
+        "ReviewVerdictEnum": "governance.review.models.Verdict",
         "CaseStatusEnum": "escalations.models.Status",
         "CaseVerdictEnum": "escalations.models.Verdict",
         "OutcomeResultEnum": "escalations.models.Result",
@@ -377,7 +381,7 @@ KEY_CACHE_SECONDS = 5
 PERMIT_LIFETIME = timedelta(hours=env.int("PERMIT_HOURS", default=72))
 # Approvals that an amendment of the law makes stale live on for so long.
 AMENDMENT_GRACE = timedelta(days=env.int("AMENDMENT_GRACE_DAYS", default=14))
-if AMENDMENT_GRACE < timedelta(0):
+if timedelta(0) > AMENDMENT_GRACE:
     raise ImproperlyConfigured("AMENDMENT_GRACE_DAYS must not be negative.")
 # How long an offline bundle is good for.
 BUNDLE_HOURS = env.int("BUNDLE_HOURS", default=24)

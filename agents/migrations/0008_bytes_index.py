@@ -5,16 +5,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('agents', '0007_registry_append_only'),
-        ('people', '0002_no_last_use'),
+        ("agents", "0007_registry_append_only"),
+        ("people", "0002_no_last_use"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='agentversion',
-            index=models.Index(fields=['sha256'], name='agentversion_bytes'),
+            model_name="agentversion",
+            index=models.Index(fields=["sha256"], name="agentversion_bytes"),
         ),
     ]

@@ -168,7 +168,7 @@ def _past(form: AsOfForm, request: HttpRequest) -> AsOf:
 def _exported(request: HttpRequest) -> AsOf:
     form = AsOfForm(request.GET, now=timezone.now())
     if not form.is_valid():
-        raise InvalidInput(" ".join(line for lines in form.errors.values() for line in lines))
+        raise InvalidInput(" ".join(str(line) for lines in form.errors.values() for line in lines))
     return _past(form, request)
 
 

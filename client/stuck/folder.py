@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from stuck import strict_json
 from stuck.errors import NotSetUp
@@ -67,15 +67,16 @@ def _lock_of(members: Mapping[str, Any]) -> Lock:
 
 
 def _pulled_of(slug: str, told: Mapping[str, Any]) -> Pulled:
-    pulled = Pulled(*(told[name] for name in Pulled._fields))
-    texts = (pulled.file, pulled.sha256, pulled.constitution_sha256, pulled.receipt)
+    version: Any = told["version"]
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise ValueError(f"the version of {slug}")
+    texts: List[Any] = [told[name] for name in Pulled._fields if name != "version"]
     if not all(isinstance(text, str) for text in texts) or not SLUG.fullmatch(slug):
         raise ValueError(f"the entry of {slug!r}")
-    if not isinstance(pulled.version, int) or isinstance(pulled.version, bool):
-        raise ValueError(f"the version of {slug}")
-    if not SHA256.fullmatch(pulled.sha256) or not is_inside(pulled.file):
+    file, sha256, constitution_sha256, receipt = texts
+    if not SHA256.fullmatch(sha256) or not is_inside(file):
         raise ValueError(f"the file of {slug}")
-    return pulled
+    return Pulled(file, version, sha256, constitution_sha256, receipt)
 
 
 def lock_text(lock: Lock) -> bytes:

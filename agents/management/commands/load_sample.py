@@ -12,8 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import services
-from agents.releasing import services as releasing
 from agents.models import AgentVersion
+from agents.releasing import services as releasing
 from governance.audit.actors import system
 from governance.audit.services import append
 from governance.constitution import services as law

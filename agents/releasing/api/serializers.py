@@ -5,13 +5,13 @@ from typing import Any
 from rest_framework import serializers
 
 
-class LawSerializer(serializers.Serializer[Any]):
+class LawAtSerializer(serializers.Serializer[Any]):
     sequence = serializers.IntegerField()
     declared_version = serializers.CharField()
     sha256 = serializers.CharField()
 
 
-class LawTextSerializer(LawSerializer):
+class LawTextSerializer(LawAtSerializer):
     text = serializers.CharField()
 
 
@@ -32,7 +32,7 @@ class PastReleaseSerializer(serializers.Serializer[Any]):
 class PastApprovalSerializer(serializers.Serializer[Any]):
     review = serializers.IntegerField()
     approved_at = serializers.DateTimeField()
-    judged_under = LawSerializer(allow_null=True)
+    judged_under = LawAtSerializer(allow_null=True)
     stale_since = serializers.DateTimeField(allow_null=True)
     grace_until = serializers.DateTimeField(allow_null=True)
     by = ApproverSerializer(many=True)
@@ -54,7 +54,7 @@ class PastAgentSerializer(serializers.Serializer[Any]):
 class PastSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     environment = serializers.CharField()
-    constitution = LawSerializer(allow_null=True)
+    constitution = LawAtSerializer(allow_null=True)
     agents = PastAgentSerializer(many=True)
 
 
@@ -68,6 +68,9 @@ class BundledRuleSerializer(serializers.Serializer[Any]):
     modality = serializers.CharField()
     text = serializers.CharField()
     line = serializers.IntegerField()
+    rule_class = serializers.CharField(allow_null=True, help_text="Null while nobody judged it.")
+    mode = serializers.CharField(help_text="observe or enforce, where the class bites.")
+    matchers = serializers.ListField(child=serializers.DictField())
 
 
 class BundledAgentSerializer(serializers.Serializer[Any]):

@@ -40,7 +40,9 @@ class AsOfView(APIView):
         now, principal = timezone.now(), principal_of(request)
         form = AsOfForm(request.query_params, now=now)
         if not form.is_valid():
-            raise InvalidInput(" ".join(line for lines in form.errors.values() for line in lines))
+            raise InvalidInput(
+                " ".join(str(line) for lines in form.errors.values() for line in lines)
+            )
         found = as_of(
             environment=form.cleaned_data["environment"].slug,
             at=form.cleaned_data["at"],

@@ -37,7 +37,7 @@ class LawSerializer(serializers.Serializer[dict[str, Any]]):
     principles = PrincipleSerializer(many=True)
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class PrincipleChangeSerializer(serializers.Serializer[Any]):
     """What happens to one principle, with what stood there and what stands there now."""
 
     kind = serializers.CharField()
@@ -84,7 +84,7 @@ class SyncReportSerializer(serializers.Serializer[dict[str, Any]]):
     touched = serializers.ListField(child=serializers.CharField())
     touches_all = serializers.BooleanField()
     sentences = serializers.ListField(child=serializers.CharField())
-    principles = ChangeSerializer(many=True)
+    principles = PrincipleChangeSerializer(many=True)
     governance = PartChangeSerializer(many=True)
     sections = PartChangeSerializer(many=True)
     needed = NeededSerializer()
@@ -97,7 +97,7 @@ class LawVersionSerializer(LawSerializer):
     amendment = SyncReportSerializer(allow_null=True)
 
 
-class SubmitSerializer(serializers.Serializer[dict[str, Any]]):
+class SubmitAmendmentSerializer(serializers.Serializer[dict[str, Any]]):
     """``level`` only where another than the computed one is to count; that needs a reason."""
 
     level = serializers.ChoiceField(

@@ -19,7 +19,7 @@ from governance.base.renderers import MarkdownRenderer
 from governance.constitution.api.serializers import (
     LawSerializer,
     LawVersionSerializer,
-    SubmitSerializer,
+    SubmitAmendmentSerializer,
     SubmittedSerializer,
     VotedSerializer,
     VoteSerializer,
@@ -163,13 +163,13 @@ class Submissions(APIView):
 
     @extend_schema(
         operation_id="constitution_version_submit",
-        request=SubmitSerializer,
+        request=SubmitAmendmentSerializer,
         responses={200: SubmittedSerializer},
     )
     def post(self, request: Request, sequence: int) -> Response:
         """Put a version to the vote: people only. 409 where its number does not follow."""
         version = version_for(request.user, MAIN, sequence)
-        said = SubmitSerializer(data=request.data)
+        said = SubmitAmendmentSerializer(data=request.data)
         said.is_valid(raise_exception=True)
         review = submit_version(
             version_id=version.pk, by=_person(request), at=timezone.now(), **said.validated_data
