@@ -178,9 +178,12 @@ def test_66_no_way_gives_a_vote_to_who_has_none_superusers_included(way, fields)
 
 @pytest.mark.parametrize("way", WAYS)
 def test_66_no_way_lets_an_author_with_every_role_approve_his_own(way):
+    """Where it gets as far as a vote, the refusal says why and stays in the history."""
     author = UserFactory(roles=EVERY_ROLE, is_superuser=True)
     way(signed_in(author), submitted(author))
     assert nothing_was_approved()
+    refused = [bytes(one.body) for one in AuditEvent.objects.filter(stream="refusals")]
+    assert any(b"four_eyes" in body for body in refused) is (way in {admin_action, page})
 
 
 def test_66_a_bulk_action_judges_each_version_and_skips_no_check():
