@@ -1,6 +1,7 @@
 """The offline bundle: all that a runner may run, signed, for when the portal cannot be reached."""
 
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Max
 
-from agents.models import AgentVersion, Rule
+from agents.models import AgentVersion, Rule, RuleStance
 from agents.permissions import agents_for
 from agents.releasing.as_of import AsOf, Row, as_of
 from agents.releasing.exports import law_as_json, moment, reader_name
@@ -19,6 +20,7 @@ from governance.constitution.models import ConstitutionVersion
 from governance.people.models import Runner, User
 
 FORMAT = 1
+UNJUDGED: dict[str, Any] = {"rule_class": None, "mode": "", "matchers": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Outline:
 
     past: AsOf
     serial: int
+    stances: int
     principal: User | Runner
 
     @property
@@ -40,13 +43,19 @@ class Outline:
         ]
         law = self.past.law.pk if self.past.law else None
         reader = reader_name(self.principal)
-        return digest_of([FORMAT, reader, self.past.environment.slug, period, law, standing])[:32]
+        return digest_of(
+            [FORMAT, reader, self.past.environment.slug, period, law, standing, self.stances]
+        )[:32]
 
 
 def outline_of(*, environment: str, principal: User | Runner, at: datetime) -> Outline:
     """Where everything of this reader stands now; the serial is read before the rest."""
     serial = AuditEvent.objects.aggregate(newest=Max("id"))["newest"] or 0
-    return Outline(as_of(environment=environment, at=at, principal=principal), serial, principal)
+    past = as_of(environment=environment, at=at, principal=principal)
+    agents = [row.release.agent_id for row in past.rows]
+    # A confirmed stance is replaced by another row, so their number names a state.
+    stances = RuleStance.objects.filter(agent__in=agents, confirmed_at__isnull=False).count()
+    return Outline(past, serial, stances, principal)
 
 
 def signed_bundle(outline: Outline) -> dict[str, Any]:
@@ -114,12 +123,28 @@ def _agent(row: Row, raw: bytes, rules: dict[int, list[dict[str, Any]]]) -> dict
 
 
 def _rules(running: list[Row]) -> dict[int, list[dict[str, Any]]]:
+    """The rules of each version, with what people confirmed that each of them is."""
+    agents = {row.release.version_id: row.release.agent_id for row in running}
+    stances = _stances(agents.values())
     found: dict[int, list[dict[str, Any]]] = {}
-    versions = [row.release.version_id for row in running]
-    rules = Rule.objects.filter(version__in=versions).order_by("version_id", "position")
+    rules = Rule.objects.filter(version__in=agents).order_by("version_id", "position")
     for rule in rules.values("version_id", "key", "modality", "text", "line"):
-        found.setdefault(rule.pop("version_id"), []).append(dict(rule))
+        version = rule.pop("version_id")
+        stance = stances.get((agents[version], rule["key"]), UNJUDGED)
+        found.setdefault(version, []).append({**rule, **stance})
     return found
+
+
+def _stances(agents: Iterable[int]) -> dict[tuple[int, str], dict[str, Any]]:
+    """The newest confirmed stance on each rule, as the guard takes it."""
+    confirmed = RuleStance.objects.filter(agent__in=agents, confirmed_at__isnull=False)
+    newest = confirmed.order_by("agent_id", "key", "-id").distinct("agent_id", "key")
+    return {
+        (one.agent_id, one.key): {
+            "rule_class": one.rule_class, "mode": one.mode, "matchers": one.matchers,
+        }
+        for one in newest
+    }  # fmt: skip
 
 
 def _revocations(outline: Outline, running: set[str]) -> list[dict[str, Any]]:

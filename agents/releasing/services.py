@@ -164,7 +164,7 @@ def break_glass(
 
 
 def _emergency(reason: str, hours: int) -> str:
-    why = storable(reason).strip()[:LONGEST_REASON]
+    why: str = storable(reason).strip()[:LONGEST_REASON]
     if len(why) < SHORTEST_EMERGENCY:
         raise InvalidInput(
             f"Say what the emergency is, in at least {SHORTEST_EMERGENCY} characters.",

@@ -34,7 +34,7 @@ ORDER BY kept.stream
 
 def take_checkpoint(*, at: datetime) -> dict[str, Any]:
     """The head of every stream, read in one statement, and the portal's signature over them."""
-    heads = [
+    heads: list[list[Any]] = [
         [name, length, bytes(head).hex()]
         for name, length, head in Stream.objects.filter(length__gt=0)
         .order_by("name")

@@ -72,9 +72,10 @@ def test_of_many_that_spend_one_approval_at_once_one_does():
 def is_waited_for() -> bool:
     """Whether somebody waits for a lock that this test holds."""
     with connection.cursor() as cursor:
+        # Not from pg_stat_activity, which stands still within a transaction.
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            "SELECT count(*) FROM pg_locks"
+            " WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
         )
         return bool(cursor.fetchone()[0])
 

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 from jwt.algorithms import OKPAlgorithm
 
-from agents.models import AgentVersion
+from agents.models import AgentVersion, RuleStance
 from agents.releasing import services
 from agents.releasing.bundle import outline_of, signed_bundle
 from governance.audit.receipts import jwks
@@ -72,6 +72,29 @@ def test_a_bundle_holds_the_approved_bytes_the_law_and_a_signature_over_all(runn
     assert agent["approved_under_sha256"] == bundle["constitution"]["sha256"]
     assert [rule["modality"] for rule in agent["rules"]] == ["NEVER", "ALWAYS"]
     assert bundle["issued_at"] < bundle["expires_at"]
+
+
+def test_a_rule_says_what_people_confirmed_and_a_new_stance_changes_the_tag(runner):
+    version = acts.put_into_production().version
+    rule, tag = version.rules.first(), etag(runner)
+    known = {"agent": version.agent, "key": rule.key, "rule_sha256": "0" * 64, "asked_at": NOW}
+    asker = acts.owner()
+    RuleStance.objects.create(**known, rule_class="advisory", asked_by=asker)
+    assert etag(runner) == tag
+    RuleStance.objects.create(
+        **known,
+        rule_class="enforced",
+        mode="observe",
+        matchers=[{"tool": "Bash"}],
+        asked_by=asker,
+        confirmed_by=acts.approver(),
+        confirmed_at=NOW,
+    )
+    assert etag(runner) != tag
+    first, second = bundled(runner)["bundle"]["agents"][0]["rules"]
+    assert (first["rule_class"], first["mode"]) == ("enforced", "observe")
+    assert first["matchers"] == [{"tool": "Bash"}]
+    assert (second["rule_class"], second["matchers"]) == (None, [])
 
 
 def test_other_peoples_agents_are_in_no_bundle(runner):
