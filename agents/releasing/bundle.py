@@ -43,9 +43,8 @@ class Outline:
         ]
         law = self.past.law.pk if self.past.law else None
         reader = reader_name(self.principal)
-        return digest_of(
-            [FORMAT, reader, self.past.environment.slug, period, law, standing, self.stances]
-        )[:32]
+        state = [self.past.environment.slug, law, standing, self.stances]
+        return digest_of([FORMAT, reader, period, state])[:32]
 
 
 def outline_of(*, environment: str, principal: User | Runner, at: datetime) -> Outline:
@@ -128,10 +127,10 @@ def _rules(running: list[Row]) -> dict[int, list[dict[str, Any]]]:
     stances = _stances(agents.values())
     found: dict[int, list[dict[str, Any]]] = {}
     rules = Rule.objects.filter(version__in=agents).order_by("version_id", "position")
-    for rule in rules.values("version_id", "key", "modality", "text", "line"):
-        version = rule.pop("version_id")
-        stance = stances.get((agents[version], rule["key"]), UNJUDGED)
-        found.setdefault(version, []).append({**rule, **stance})
+    for rule in rules:
+        told = {"key": rule.key, "modality": rule.modality, "text": rule.text, "line": rule.line}
+        stance = stances.get((agents[rule.version_id], rule.key), UNJUDGED)
+        found.setdefault(rule.version_id, []).append({**told, **stance})
     return found
 
 
