@@ -75,8 +75,13 @@ def preview_of(raw: bytes) -> LawPreview:
 
 
 @transaction.atomic
-def save_draft(*, raw: bytes, newest: int, by: User, at: datetime) -> ConstitutionVersion:
-    """The next version, as a draft; ``Conflict`` where one came in after ``newest``."""
+def save_draft(
+    *, raw: bytes, newest: int, by: User, at: datetime, base: ConstitutionVersion | None = None
+) -> ConstitutionVersion:
+    """The next version, as a draft; ``Conflict`` where one came in after ``newest``.
+
+    Whoever wrote the base counts as an author too, unless it was ratified.
+    """
     # The lock is that of every import, so that no version comes in between.
     held = Constitution.objects.select_for_update().filter(slug=MAIN).first()
     now = newest_sequence() if held else 0
@@ -87,7 +92,12 @@ def save_draft(*, raw: bytes, newest: int, by: User, at: datetime) -> Constituti
             code="moved",
             newest=now,
         )
-    return import_constitution(raw=raw, by=by, at=at)
+    return import_constitution(raw=raw, by=by, at=at, co_authors=_writers(base))
+
+
+def _writers(base: ConstitutionVersion | None) -> set[int]:
+    """Who wrote what the text began with: nobody ratifies his own words in another's draft."""
+    return set() if base is None or base.ratifications.exists() else base.writers
 
 
 def newest_sequence() -> int:

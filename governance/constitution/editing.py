@@ -97,7 +97,9 @@ def _answer(desk: LawDesk) -> HttpResponse:
 def _saved(desk: LawDesk) -> ConstitutionVersion:
     at = timezone.now()
     newest = desk.form.cleaned_data["newest"] or 0
-    version = save_draft(raw=desk.raw, newest=newest, by=person(desk.request), at=at)
+    version = save_draft(
+        raw=desk.raw, newest=newest, by=person(desk.request), at=at, base=desk.base
+    )
     if version.created_at == at:
         messages.success(desk.request, "Saved as a draft. Submit it when it is ready.")
     else:

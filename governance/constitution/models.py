@@ -26,7 +26,8 @@ class Constitution(models.Model):
 class ConstitutionVersion(models.Model):
     """One immutable text of the law: the bytes as they came, and what was read from them.
 
-    ``findings`` is a list of ``{key, code, severity, line, message, fix}``.
+    ``findings`` is a list of ``{key, code, severity, line, message, fix}``. ``co_authors`` are
+    those who wrote the draft that this one began with: none of them may vote on it either.
     """
 
     constitution = models.ForeignKey(Constitution, models.PROTECT, related_name="versions")
@@ -41,6 +42,7 @@ class ConstitutionVersion(models.Model):
     declared_amended = models.DateField(null=True)
     findings = models.JSONField(default=list)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    co_authors = ArrayField(models.BigIntegerField(), default=list, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -63,6 +65,11 @@ class ConstitutionVersion(models.Model):
     @property
     def subject(self) -> str:
         return f"constitution_version:{self.pk}"
+
+    @property
+    def writers(self) -> set[int]:
+        """The people whose words these are."""
+        return {self.author_id, *self.co_authors}
 
 
 class Level(models.TextChoices):

@@ -49,7 +49,7 @@ def check_can_acknowledge(by: Any, version: ConstitutionVersion) -> None:
     if not isinstance(by, User):
         raise NotPermitted("Only people acknowledge findings.", code="people_only")
     check(by, Permission.RATIFY)
-    if by.pk == version.author_id:
+    if by.pk in version.writers:
         raise NotPermitted(
             "You wrote this text, so somebody else acknowledges what is vague in it.",
             code="four_eyes",

@@ -98,7 +98,7 @@ def report_of(version: ConstitutionVersion, review: Review | None) -> Report | N
         return None
     proposal = _proposal(version, amendment)
     needed = votes_needed(proposal)
-    excluded = set(review.excluded) if amendment and review else {version.author_id}
+    excluded = set(review.excluded) if amendment and review else version.writers
     return Report(
         version=version,
         proposal=proposal,

@@ -1,5 +1,6 @@
 """Bring in law, put it to the vote, acknowledge what is vague, ratify; the law in force."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -74,7 +75,12 @@ def ratifiers(ratification: Ratification) -> list[Vote]:
 
 @transaction.atomic
 def import_constitution(
-    *, raw: bytes, by: User, at: datetime, slug: str = MAIN
+    *,
+    raw: bytes,
+    by: User,
+    at: datetime,
+    slug: str = MAIN,
+    co_authors: Collection[int] = (),
 ) -> ConstitutionVersion:
     """Keep a text as it came, with the articles read from it, as the next version.
 
@@ -86,7 +92,7 @@ def import_constitution(
     parsed = parse_constitution(raw)
     constitution = _constitution(slug, parsed.title, at)
     known = constitution.versions.filter(sha256=sha256_hex(raw)).first()
-    return known or _write_version(constitution, raw, parsed, by, at)
+    return known or _write_version(constitution, raw, parsed, co_authors, by, at)
 
 
 def check_size(raw: bytes) -> None:
@@ -106,7 +112,12 @@ def _constitution(slug: str, title: str, at: datetime) -> Constitution:
 
 
 def _write_version(
-    constitution: Constitution, raw: bytes, parsed: ParsedConstitution, by: User, at: datetime
+    constitution: Constitution,
+    raw: bytes,
+    parsed: ParsedConstitution,
+    co_authors: Collection[int],
+    by: User,
+    at: datetime,
 ) -> ConstitutionVersion:
     highest = constitution.versions.aggregate(highest=Max("sequence"))["highest"] or 0
     version = ConstitutionVersion.objects.create(
@@ -122,6 +133,7 @@ def _write_version(
         declared_amended=parsed.last_amended,
         findings=[finding.as_dict() for finding in parsed.findings],
         author=by,
+        co_authors=sorted(set(co_authors) - {by.pk}),
         created_at=at,
     )
     _write_principles(version, parsed, carried_keys(current(constitution.slug), parsed))
@@ -223,7 +235,7 @@ def _open_review(
         path=version.get_absolute_url(),
         version_sha256=version.sha256,
         constitution_sha256=law,
-        excluded={version.author_id, by.pk},
+        excluded=version.writers | {by.pk},
         by=actor_of(by),
         at=at,
         required_votes=votes_needed(proposal).votes,

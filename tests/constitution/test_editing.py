@@ -82,6 +82,19 @@ def test_what_is_saved_is_a_draft(client, law):
     assert "Draft" in text_of(answer)
 
 
+def test_who_wrote_the_draft_it_began_with_may_not_vote_on_it(client, law):
+    first = acts.owner()
+    client.force_login(first)
+    text = acts.raw().decode()
+    send(client, text + "\nOne more line.\n")
+    draft = ConstitutionVersion.objects.latest("id")
+    client.force_login(acts.owner())
+    send(client, text + "\nOne more line of mine.\n", newest=2, url=f"{EDIT}?from=2")
+    mine = ConstitutionVersion.objects.latest("id")
+    assert mine.writers == {mine.author_id, draft.author_id}
+    assert draft.writers == {first.pk}
+
+
 def test_line_ends_of_the_file_stay(client):
     acts.services.import_constitution(
         raw=acts.raw().replace(b"\n", b"\r\n"), by=acts.owner(), at=acts.NOW
