@@ -136,11 +136,11 @@ def test_the_main_job_from_an_empty_portal_to_a_reported_outcome(
     # The owner imports the definition as it is, and submits it.
     definition = SEED if SEED.exists() else SAMPLE / "python-backend.md"
     with visitor() as page:
-        enter(page, olivia, "/agents/")
-        page.locator("input[type=file]").set_input_files(definition)
-        page.get_by_label("Family").fill("Backend family")
+        enter(page, olivia, "/agents/import/")
+        page.get_by_label("Files, or a zip").set_input_files(definition)
+        page.get_by_role("combobox", name="Family").fill("Backend family")
         page.get_by_role("button", name="Bring in").click()
-        page.goto("/agents/python-backend/versions/1/")
+        page.get_by_role("link", name="python-backend, version 1").click()
         page.get_by_role("button", name="Submit for review").click()
         page.get_by_text("In review").first.wait_for()
     code, _, err = told(stuck("resolve", "python-backend"))
