@@ -1,6 +1,6 @@
 """What the pages of agents show: queries and plain values, no requests."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -34,7 +34,7 @@ from agents.standing import (
     standing_of,
     with_status,
 )
-from governance.base.errors import Refusal
+from governance.base.errors import sentence_of
 from governance.base.frontmatter import split_frontmatter
 from governance.constitution.services import current
 from governance.people.models import User
@@ -224,15 +224,6 @@ def _release(found: AgentVersion, review: Review | None) -> dict[str, Any]:
     form = ReleaseForm(without=[release.environment_id for release in here])
     runs_in = [r.environment.name for r in current if r.version_id == found.pk]
     return {"runs_in": runs_in, "release_form": form}
-
-
-def sentence_of(check: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
-    """Why a check refuses; empty where it does not."""
-    try:
-        check(*args, **kwargs)
-    except Refusal as refusal:
-        return refusal.sentence
-    return ""
 
 
 def _gravity(finding: Mapping[str, Any]) -> tuple[int, int]:

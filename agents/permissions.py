@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from agents.models import Agent, AgentVersion
-from governance.base.errors import NotPermitted, NotThere, Refusal
+from governance.base.errors import NotPermitted, NotThere, sentence_of
 from governance.people.models import Runner, User
 from governance.people.permissions import Permission, check, has
 
@@ -59,11 +59,7 @@ def check_person(principal: Any, act: str) -> None:
 
 def why_not(principal: Any, permission: Permission) -> str:
     """The sentence for a disabled button; empty where the person may."""
-    try:
-        check(principal, permission)
-    except Refusal as refusal:
-        return refusal.sentence
-    return ""
+    return sentence_of(check, principal, permission)
 
 
 def excluded_from(version: AgentVersion) -> set[int]:

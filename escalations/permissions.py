@@ -5,7 +5,7 @@ from typing import Any
 from escalations.cases import NO_SUCH_CASE
 from escalations.models import Escalation, EscalationQuerySet
 from governance.asking.models import Ask
-from governance.base.errors import NotPermitted, NotThere, Refusal
+from governance.base.errors import NotPermitted, NotThere, sentence_of
 from governance.people.models import Runner, User
 from governance.people.permissions import Permission, check, has
 
@@ -44,11 +44,8 @@ def check_may_decide(by: Any, case: Escalation, ask: Ask | None = None) -> None:
 
 def may_decide(by: Any, case: Escalation, ask: Ask | None = None) -> tuple[bool, str]:
     """Whether this person may decide, and why not."""
-    try:
-        check_may_decide(by, case, ask)
-    except Refusal as refusal:
-        return False, refusal.sentence
-    return True, ""
+    why_not = sentence_of(check_may_decide, by, case, ask)
+    return not why_not, why_not
 
 
 def check_may_ask(by: Any) -> None:
@@ -60,11 +57,8 @@ def check_may_ask(by: Any) -> None:
 
 def may_ask(by: Any) -> tuple[bool, str]:
     """Whether this person may ask the runner and dismiss, and why not."""
-    try:
-        check_may_ask(by)
-    except Refusal as refusal:
-        return False, refusal.sentence
-    return True, ""
+    why_not = sentence_of(check_may_ask, by)
+    return not why_not, why_not
 
 
 def cases_for(principal: Any) -> EscalationQuerySet:

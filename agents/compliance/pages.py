@@ -14,7 +14,7 @@ from agents.compliance.permissions import (
     check_can_judge,
 )
 from agents.models import AgentVersion, Waiver
-from governance.base.errors import Refusal
+from governance.base.errors import sentence_of
 from governance.constitution.services import current
 from governance.people.models import User
 
@@ -33,7 +33,7 @@ class Judged:
 def matrix_panel(version: AgentVersion, user: User, *, at: datetime) -> dict[str, Any]:
     """The matrix as the version's own page shows it."""
     matrix = matrix_of(version, current(), at=at)
-    return {"matrix": matrix, "why_no_judgement": _why_not(check_can_judge, user, version)}
+    return {"matrix": matrix, "why_no_judgement": sentence_of(check_can_judge, user, version)}
 
 
 def matrix_page(
@@ -54,9 +54,9 @@ def matrix_page(
         "law": law,
         "matrix": matrix,
         "judged": _judged(version, matrix, form or MatrixForm(matrix)),
-        "why_no_judgement": _why_not(check_can_judge, user, version),
+        "why_no_judgement": sentence_of(check_can_judge, user, version),
         "waiver_form": waiver_form,
-        "why_no_waiver": _why_not(check_can_ask, user),
+        "why_no_waiver": sentence_of(check_can_ask, user),
         "waivers": list(version.waivers.select_related("asked_by", "granted_by", "ended_by")),
     }
 
@@ -83,18 +83,9 @@ def waivers_page(user: User, *, at: datetime) -> dict[str, Any]:
         "waiting": [one for one in shown if one["waiver"].granted_at is None],
         "in_force": [one for one in shown if one["waiver"].granted_at],
         "past": past[:MOST_WAIVERS],
-        "why_no_end": _why_not(check_can_end, user),
+        "why_no_end": sentence_of(check_can_end, user),
     }
 
 
 def _listed(waiver: Waiver, user: User) -> dict[str, Any]:
-    return {"waiver": waiver, "why_no_grant": _why_not(check_can_grant, user, waiver)}
-
-
-def _why_not(check: Any, *args: Any) -> str:
-    """The sentence for a disabled button; empty where the person may."""
-    try:
-        check(*args)
-    except Refusal as refusal:
-        return refusal.sentence
-    return ""
+    return {"waiver": waiver, "why_no_grant": sentence_of(check_can_grant, user, waiver)}

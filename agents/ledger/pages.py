@@ -24,8 +24,7 @@ from agents.ledger.reading import (
     ledger_of,
 )
 from agents.models import Agent, AgentVersion, Family, RuleClass, RuleMode, RuleStance
-from agents.pages import sentence_of
-from governance.base.errors import NotThere
+from governance.base.errors import NotThere, sentence_of
 from governance.people.models import User
 
 PER_PAGE = 100

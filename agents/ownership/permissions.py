@@ -4,7 +4,7 @@ from typing import Any
 
 from agents.models import Agent
 from agents.permissions import check_person
-from governance.base.errors import NotPermitted, Refusal
+from governance.base.errors import NotPermitted
 from governance.people.models import User
 from governance.people.permissions import Permission, has
 
@@ -17,15 +17,6 @@ def check_may_hand_over(by: Any, agent: Agent) -> None:
     is_owner = agent.owner_id == by.pk and has(by, Permission.PROPOSE)
     if not is_owner and not has(by, Permission.CONFIGURE):
         raise NotPermitted(NOT_YOURS, code="not_the_owner")
-
-
-def why_not_hand_over(by: Any, agent: Agent) -> str:
-    """The sentence for the disabled form; empty where this person may."""
-    try:
-        check_may_hand_over(by, agent)
-    except Refusal as refusal:
-        return refusal.sentence
-    return ""
 
 
 def is_an_owner(user: User) -> bool:

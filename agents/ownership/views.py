@@ -7,10 +7,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from agents.ownership.forms import HandOverForm
-from agents.ownership.permissions import why_not_hand_over
+from agents.ownership.permissions import check_may_hand_over
 from agents.ownership.services import hand_over
 from agents.permissions import agent_for
 from agents.views import for_people
+from governance.base.errors import sentence_of
 from governance.people.signed_in import person
 
 
@@ -30,6 +31,7 @@ def ownership(request: HttpRequest, slug: str) -> HttpResponse:
         )
         messages.success(request, f"{found.name} is in other hands now.")
         return redirect(found)
-    context = {"agent": found, "form": form, "why_not": why_not_hand_over(request.user, found)}
+    why_not = sentence_of(check_may_hand_over, request.user, found)
+    context = {"agent": found, "form": form, "why_not": why_not}
     status = 400 if request.method == "POST" else 200
     return render(request, "agents/ownership/ownership.html", context, status=status)

@@ -13,7 +13,7 @@ from agents.releasing.services import current_release
 from agents.resolving import check_served, standing_releases
 from agents.review_policy import policy_for, votes_of
 from agents.standing import check_releasable
-from governance.base.errors import NotThere, Refusal
+from governance.base.errors import NotThere, sentence_of
 from governance.constitution.models import ConstitutionVersion
 from governance.constitution.services import current_sha256
 from governance.people.models import User
@@ -84,10 +84,8 @@ def _places(found: Agent, at: datetime) -> list[dict[str, Any]]:
 def _state(release: Any, at: datetime) -> dict[str, Any]:
     if release is None:
         return {"tone": "neutral", "label": "Nothing is released", "why": ""}
-    try:
-        check_served(release, at=at)
-    except Refusal as refusal:
-        return {"tone": "bad", "label": "Runners are refused", "why": refusal.sentence}
+    if why := sentence_of(check_served, release, at=at):
+        return {"tone": "bad", "label": "Runners are refused", "why": why}
     if release.kind == ReleaseKind.BREAK_GLASS:
         until = f"{release.expires_at:%Y-%m-%d %H:%M} UTC"
         return {"tone": "bad", "label": "Break-glass", "why": f"Nobody approved it. Until {until}."}
@@ -111,7 +109,10 @@ def confirmation(
         "current": current,
         "comparison": comparison,
         "votes": votes_of(_policy(comparison, version)),
-        "refusal": _first_refusal(version, environment, user, at),
+        "refusal": sentence_of(check_may_release, user, version, environment)
+        or sentence_of(
+            check_releasable, version, environment=environment, law=current_sha256(), at=at
+        ),
     }
 
 
@@ -119,24 +120,9 @@ def _policy(comparison: Comparison, version: AgentVersion) -> Any:
     return policy_for(comparison, tier=version.agent.tier)
 
 
-def _first_refusal(
-    version: AgentVersion, environment: Environment, user: User, at: datetime
-) -> str:
-    try:
-        check_may_release(user, version, environment)
-        check_releasable(version, environment=environment, law=current_sha256(), at=at)
-    except Refusal as refusal:
-        return refusal.sentence
-    return ""
-
-
 def glass(version: AgentVersion, user: User) -> dict[str, Any]:
     """The page that breaks the glass: what it would serve, and why this person may not."""
-    refusal = ""
-    try:
-        check_may_break_glass(user, version)
-    except Refusal as refused:
-        refusal = refused.sentence
+    refusal = sentence_of(check_may_break_glass, user, version)
     return {"agent": version.agent, "version": version, "refusal": refusal}
 
 

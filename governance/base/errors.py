@@ -4,6 +4,8 @@ Each carries the sentence that a person or a runner reads. The edges (pages, API
 commands, mail links) turn them into an answer and write them to the refusals stream.
 """
 
+from collections.abc import Callable
+
 
 class Refusal(Exception):
     """A service said no, and nothing was changed.
@@ -67,3 +69,12 @@ class TooLarge(Refusal):
     status = 413
     code = "too_large"
     title = "Too large"
+
+
+def sentence_of(check: Callable[..., object], *args: object, **kwargs: object) -> str:
+    """What a check would answer: the sentence on a disabled button; empty where it passes."""
+    try:
+        check(*args, **kwargs)
+    except Refusal as refusal:
+        return refusal.sentence
+    return ""

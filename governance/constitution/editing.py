@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from governance.base.editing import FIX, FIX_ALL, MOST_ROUNDS, bytes_of, field_of, fixed, form_of
-from governance.base.errors import InvalidInput, NotThere, Refusal
+from governance.base.errors import InvalidInput, NotThere, Refusal, sentence_of
 from governance.base.text_form import TextForm
 from governance.constitution.drafting import (
     BLANK,
@@ -26,7 +26,6 @@ from governance.constitution.permissions import (
     NO_VERSION,
     check_can_propose,
     check_can_view,
-    sentence_of,
     version_for,
     versions_for,
 )

@@ -1,11 +1,11 @@
 """Who reads the law, and who may acknowledge what was noticed in it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import QuerySet
 
-from governance.base.errors import NotPermitted, NotThere, Refusal
+from governance.base.errors import NotPermitted, NotThere
 from governance.constitution.models import ConstitutionVersion
 from governance.people.models import Runner, User
 from governance.people.permissions import ROLES, Permission, check, has
@@ -61,12 +61,3 @@ def how_many_may_ratify(*, without: Collection[int]) -> int:
     roles = [role for role, held in ROLES.items() if Permission.RATIFY in held]
     able = User.objects.filter(is_active=True, roles__overlap=roles)
     return able.exclude(pk__in=without).count()
-
-
-def sentence_of(check: Callable[..., None], *args: Any, **kwargs: Any) -> str:
-    """What a check would answer: the sentence on a disabled button; empty where it passes."""
-    try:
-        check(*args, **kwargs)
-    except Refusal as refusal:
-        return refusal.sentence
-    return ""

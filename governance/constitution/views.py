@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from governance.asking.links import SESSION, method_of
-from governance.base.errors import NotThere, Refusal
+from governance.base.errors import NotThere, Refusal, sentence_of
 from governance.constitution import services
 from governance.constitution.forms import ImportForm, SubmitForm
 from governance.constitution.models import ConstitutionVersion, Ratification
@@ -27,7 +27,6 @@ from governance.constitution.permissions import (
     check_can_acknowledge,
     check_can_propose,
     check_can_view,
-    sentence_of,
     version_for,
 )
 from governance.constitution.reports import out_of_reach, report_of

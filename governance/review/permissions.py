@@ -3,7 +3,7 @@
 from typing import Any
 
 from governance.asking.models import AskKind
-from governance.base.errors import Conflict, NotPermitted, Refusal
+from governance.base.errors import Conflict, NotPermitted, sentence_of
 from governance.people.models import User
 from governance.people.permissions import Permission, check
 from governance.people.services import actor_of
@@ -38,10 +38,8 @@ def refusal_to_vote(user: Any, review: Review, votes: list[Vote]) -> str:
     """The sentence on the disabled vote button; empty where this person may vote."""
     if review.status != ReviewStatus.IN_REVIEW:
         return f"This review is closed: {review.get_status_display().lower()}."
-    try:
-        check_can_vote(user, review)
-    except Refusal as refusal:
-        return refusal.sentence
+    if why_not := sentence_of(check_can_vote, user, review):
+        return why_not
     if any(vote.voter_id == user.pk for vote in votes):
         return "You have voted. A vote is never changed."
     return ""
