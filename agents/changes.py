@@ -209,8 +209,12 @@ class Diff:
         return tuple(change for change in self.changes if change.is_grave)
 
     @property
+    def rest(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if not change.is_grave)
+
+    @property
     def by_area(self) -> list[tuple[Area, list[Change]]]:
         """What is not grave, by area."""
-        rest = [change for change in self.changes if not change.is_grave]
+        rest = self.rest
         grouped = ((area, [change for change in rest if change.area is area]) for area in Area)
         return [(area, found) for area, found in grouped if found]

@@ -10,16 +10,25 @@ from governance.people.models import Role, User
 from governance.people.permissions import Permission, has
 
 MOST = 99
-SECTIONS = {
-    "cases": "inbox",
-    "agents": "agents",
-    "as-of": "agents",
-    "families": "agents",
-    "imports": "agents",
-    "constitution": "constitution",
-    "history": "history",
-    "runners": "runners",
-}
+# The beginning of an address, the section that it belongs to, and the place in that section.
+# The first that fits counts.
+PLACES = (
+    ("agents/stale", "agents", "stale"),
+    ("agents/import", "agents", "imports"),
+    ("agents", "agents", "agents"),
+    ("families", "agents", "families"),
+    ("rules", "agents", "rules"),
+    ("batches", "agents", "lists"),
+    ("imports", "agents", "imports"),
+    ("as-of", "agents", "as-of"),
+    ("policies/changes", "agents", "loosening"),
+    ("policies", "agents", "policies"),
+    ("constitution/waivers", "constitution", "waivers"),
+    ("constitution", "constitution", "law"),
+    ("cases", "inbox", ""),
+    ("history", "history", ""),
+    ("runners", "runners", ""),
+)
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -27,16 +36,27 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {"nav": {}}
-    first = request.path.strip("/").partition("/")[0]
+    section, place = _where(request.path.strip("/"))
     return {
         "nav": {
-            "section": SECTIONS.get(first, "inbox" if not first else ""),
+            "section": section,
+            "place": place,
             "roles": ", ".join(Role(role).label for role in user.roles),
             "waiting": SimpleLazyObject(lambda: _waiting_for(user)),
             "may_read_history": has(user, Permission.READ_HISTORY),
             "may_manage_runners": has(user, Permission.MANAGE_RUNNERS),
         }
     }
+
+
+def _where(path: str) -> tuple[str, str]:
+    """The section of an address and the place in it; the front page is the inbox."""
+    if not path:
+        return "inbox", ""
+    for start, section, place in PLACES:
+        if path == start or path.startswith(f"{start}/"):
+            return section, place
+    return "", ""
 
 
 def _waiting_for(user: User) -> int:
