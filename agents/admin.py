@@ -7,10 +7,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 
 from agents import services
+from agents.configuring import EnvironmentKind, ReviewRuleKind, record_deleted
 from agents.models import (
     Agent,
     AgentVersion,
@@ -25,7 +27,11 @@ from agents.overview import HEAVY
 from agents.releasing import services as releasing
 from agents.standing import label_of, with_status
 from governance.base.errors import Refusal
+from governance.configuration.kinds import register
+from governance.configuration.loosening import Loosening, LooseningInAdmin
+from governance.configuration.services import hold_configuration
 from governance.people.admin import ConfiguredInAdmin, ReadOnlyInAdmin
+from governance.people.permissions import Permission, has
 from governance.people.refusals import record
 from governance.people.services import actor_of
 from governance.people.signed_in import person
@@ -163,18 +169,48 @@ class FamilyAdmin(ConfiguredInAdmin):
 
 
 @admin.register(Environment)
-class EnvironmentAdmin(ConfiguredInAdmin):
-    list_display = ("name", "slug")
+class EnvironmentAdmin(LooseningInAdmin):
+    kind = register(EnvironmentKind())
+    # Runners ask for it by its slug: under another's it would be that other one.
+    fixed = ("slug",)
+    list_display = ("name", "slug", "protected", "team", "full_matrix")
+    list_select_related = ("team",)
     prepopulated_fields: ClassVar[dict[str, Sequence[str]]] = {"slug": ("name",)}
 
 
 @admin.register(ReviewRule)
-class ReviewRuleAdmin(ConfiguredInAdmin):
+class ReviewRuleAdmin(LooseningInAdmin):
     """Whose votes a class of changes needs; holds for versions submitted from now on."""
 
+    kind = register(ReviewRuleKind())
     list_display = ("change_class", "tier", "environment", "policy", "votes")
     list_select_related = ("policy", "environment")
 
     @admin.display
     def votes(self, rule: ReviewRule) -> int:
         return rule.policy.required_votes
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return has(request.user, Permission.CONFIGURE)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """One at a time: each rule that goes is compared with what it leaves behind."""
+        found = super().get_actions(request)
+        return {name: act for name, act in found.items() if name != "delete_selected"}
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().delete_view(request, *args, **kwargs)
+        except Loosening as found:
+            self.filed(request, found)
+            return redirect("admin:agents_reviewrule_changelist")
+
+    def delete_model(self, request: HttpRequest, obj: ReviewRule) -> None:
+        hold_configuration()
+        pk = obj.pk
+        before = self.kind.read(pk)
+        super().delete_model(request, obj)
+        after = self.kind.gone()
+        if self.kind.loosens(before, after):
+            raise Loosening(pk, before, after)
+        record_deleted(pk, by=request.user, at=timezone.now())

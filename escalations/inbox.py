@@ -33,8 +33,13 @@ ANSWERED_WITH = {
     AskKind.CASE: Permission.DECIDE,
     AskKind.REVIEW: Permission.REVIEW,
     AskKind.AMENDMENT: Permission.RATIFY,
+    AskKind.CONFIGURATION: Permission.CONFIGURE,
 }
-KINDS = {AskKind.REVIEW: "version review", AskKind.AMENDMENT: "amendment"}
+KINDS = {
+    AskKind.REVIEW: "version review",
+    AskKind.AMENDMENT: "amendment",
+    AskKind.CONFIGURATION: "configuration",
+}
 CASE_SUBJECT = "escalation:ESC-"
 
 

@@ -95,6 +95,7 @@ INSTALLED_APPS = [
     "governance.people",
     "governance.history",
     "governance.asking",
+    "governance.configuration",
     "governance.review",
     "governance.constitution",
     "agents",

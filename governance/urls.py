@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("agents.urls")),
     path("", include("governance.constitution.urls")),
     path("", include("governance.review.urls")),
+    path("", include("governance.configuration.urls")),
     path("", include("governance.asking.urls")),
     path("", include("governance.history.urls")),
     path("", include("governance.people.urls")),

@@ -33,6 +33,11 @@ DEFAULTS: dict[str, tuple[str, int, list[tuple[str, timedelta, timedelta, timede
             ("administrator", 48 * HOUR, 24 * HOUR, 48 * HOUR),
         ],
     ),
+    "configuration": (
+        "Changes of the configuration",
+        1,
+        [("administrator", timedelta(0), 24 * HOUR, 48 * HOUR)],
+    ),
 }
 
 

@@ -17,8 +17,8 @@ from django.db import transaction
 
 from governance.asking import outbox
 from governance.asking.links import link_for
-from governance.asking.mail import message_of
-from governance.asking.models import Ask, Notification
+from governance.asking.mail import message_of, news_of
+from governance.asking.models import Ask, Notification, Reason
 from governance.base.encoding import visible
 
 LIMIT = 200
@@ -87,9 +87,13 @@ def _prepare(notice: Notification, at: datetime) -> EmailMultiAlternatives | Non
     """The mail, unless the question was settled or the recipient left in the meantime."""
     ask = Ask.objects.select_for_update(no_key=True).get(pk=notice.ask_id)
     recipient = notice.recipient
-    if ask.closed_at or not recipient.is_active or recipient.pk in ask.excluded:
-        return None
     notice.ask = ask
+    if not recipient.is_active or (ask.closed_at and notice.reason != Reason.SETTLED):
+        return None
+    if notice.reason in (Reason.NEWS, Reason.SETTLED):
+        return news_of(notice)
+    if recipient.pk in ask.excluded:
+        return None
     return message_of(notice, link_for(ask, recipient, at=at))
 
 

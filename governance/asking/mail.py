@@ -10,7 +10,14 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from governance.asking.links import url_of
-from governance.asking.models import Ask, AskKind, Notification, NotificationState, ReviewLink
+from governance.asking.models import (
+    Ask,
+    AskKind,
+    Notification,
+    NotificationState,
+    Reason,
+    ReviewLink,
+)
 from governance.base.encoding import visible
 from governance.people.permissions import Permission, has
 
@@ -27,11 +34,32 @@ WORDS: dict[str, tuple[str, str, Permission]] = {
         "A new version of the constitution waits for a vote.",
         Permission.RATIFY,
     ),
+    AskKind.CONFIGURATION: (
+        "Confirmation needed",
+        "An administrator asks to loosen the configuration; another one has to confirm it.",
+        Permission.CONFIGURE,
+    ),
 }
 # Questions about something else than a version: by the beginning of their subject.
 SENTENCES: dict[str, str] = {
     "stale": "Approvals stop unless people give them again.",
     "waiver": "Somebody asks that a version be excused from a principle.",
+}
+# What happened to a question, for those who asked it or only read: beginning and sentence.
+NEWS: dict[str, tuple[str, str]] = {
+    AskKind.CASE: ("News", "There is news about a case."),
+    AskKind.REVIEW: ("New comments", "There are comments on a version that is under review."),
+    AskKind.AMENDMENT: ("New comments", "There are comments on a version of the constitution."),
+    AskKind.CONFIGURATION: (
+        "Loosening asked for",
+        "An administrator asks to loosen the configuration; another one has to confirm it.",
+    ),
+}
+SETTLED: dict[str, str] = {
+    AskKind.CASE: "A case is settled: {because}.",
+    AskKind.REVIEW: "The review of a version ended: {because}.",
+    AskKind.AMENDMENT: "The vote on a version of the constitution ended: {because}.",
+    AskKind.CONFIGURATION: "A request to loosen the configuration was {because}.",
 }
 _ADDRESS = re.compile(r"\S*(?:://|\bwww\.)\S*", re.IGNORECASE)
 
@@ -47,6 +75,31 @@ def message_of(notice: Notification, link: ReviewLink) -> EmailMultiAlternatives
         headers=_headers(notice),
     )
     message.attach_alternative(render_to_string("mail/ask.html", words), "text/html")
+    return message
+
+
+def news_of(notice: Notification) -> EmailMultiAlternatives:
+    """The mail that asks nothing: what happened to a question, and where to read it."""
+    ask = notice.ask
+    beginning, sentence = NEWS[ask.kind]
+    if notice.reason == Reason.SETTLED:
+        because = ask.closed_because.replace("_", " ")
+        beginning = because.capitalize()
+        sentence = SETTLED[ask.kind].format(because=because)
+    words = {
+        "sentence": sentence,
+        "title": shown(ask.title),
+        "about": shown(ask.about),
+        "url": settings.PORTAL_URL + ask.path,
+        "portal": settings.PORTAL_URL,
+    }
+    message = EmailMultiAlternatives(
+        subject=f"{beginning}: {shown(ask.title)}",
+        body=render_to_string("mail/news.txt", words),
+        to=[notice.recipient.email],
+        headers=_headers(notice),
+    )
+    message.attach_alternative(render_to_string("mail/news.html", words), "text/html")
     return message
 
 

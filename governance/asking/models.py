@@ -16,6 +16,7 @@ class AskKind(models.TextChoices):
     CASE = "case", "Case"
     REVIEW = "review", "Review of a version"
     AMENDMENT = "amendment", "Amendment of the constitution"
+    CONFIGURATION = "configuration", "Change of the configuration"
 
 
 class Policy(models.Model):
@@ -217,18 +218,12 @@ NOTIFICATION_TRANSITIONS: dict[str, set[str]] = {
     NotificationState.FAILED: set(),
     NotificationState.CANCELLED: set(),
 }
-NOTIFICATION_TONES: dict[str, str] = {
-    NotificationState.PENDING: "waiting",
-    NotificationState.SENDING: "info",
-    NotificationState.ACCEPTED: "good",
-    NotificationState.FAILED: "bad",
-    NotificationState.CANCELLED: "neutral",
-}
 
 
 class Reason(models.TextChoices):
     ASKED = "asked", "First notice"
     REMINDER = "reminder", "Reminder"
+    NEWS = "news", "News"
     SETTLED = "settled", "Settled"
 
 

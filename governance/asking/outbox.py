@@ -57,18 +57,29 @@ def enqueue(
     )
 
 
-def tell(ask: Ask, people: Sequence[User], *, why: str, at: datetime) -> list[Notification]:
-    """One notice more for each person, once for each ``why``, whatever the ladder says."""
+def tell(
+    ask: Ask,
+    people: Sequence[User],
+    *,
+    why: str,
+    at: datetime,
+    reason: Reason = Reason.ASKED,
+    due_at: datetime | None = None,
+) -> list[Notification]:
+    """One notice more for each person, once for each ``why``, whatever the ladder says.
+
+    News and the end of a question reach those as well who may not answer it.
+    """
     return Notification.objects.bulk_create(
         [
             Notification(
                 ask=ask,
                 recipient=person,
-                reason=Reason.ASKED,
+                reason=reason,
                 step=max(ask.step, 0),
                 dedupe_key=f"{ask.pk}:{why}:{person.pk}",
                 created_at=at,
-                due_at=at,
+                due_at=due_at or at,
             )
             for person in people
         ],

@@ -1,13 +1,11 @@
-"""People, teams and runners in the admin: configuration, for those who may configure."""
+"""Runners in the admin, and what every model has there: configured or only read."""
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -19,11 +17,10 @@ from django.utils import timezone
 from governance.audit.services import append
 from governance.base.errors import Refusal
 from governance.people.admin_lists import CappedPaginator
-from governance.people.models import Membership, Role, Runner, RunnerKey, Team, User
+from governance.people.models import Runner, RunnerKey
 from governance.people.permissions import Permission, has
 from governance.people.refusals import record
-from governance.people.services import actor_of, set_roles
-from governance.people.signed_in import person
+from governance.people.services import actor_of
 
 # Whoever edits these gets into other people's accounts, unseen: they are changed by their owner,
 # on the account pages. Groups grant nothing here; roles do.
@@ -65,9 +62,13 @@ class ConfiguredInAdmin(admin.ModelAdmin[Any]):
         try:
             return super().changeform_view(request, *args, **kwargs)
         except Refusal as refusal:
-            record(refusal, by=actor_of(request.user), where=f"admin {request.path}")
-            self.message_user(request, refusal.sentence, messages.ERROR)
-            return redirect(request.path)
+            return self.refused(request, refusal)
+
+    def refused(self, request: HttpRequest, refusal: Refusal) -> HttpResponse:
+        """Write a refusal down, and say it beside the form as it is."""
+        record(refusal, by=actor_of(request.user), where=f"admin {request.path}")
+        self.message_user(request, refusal.sentence, messages.ERROR)
+        return redirect(request.path)
 
     @transaction.atomic
     def save_model(
@@ -127,74 +128,6 @@ class ReadOnlyInline(ConfiguredInline):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class MembershipInline(ConfiguredInline):
-    model = Membership
-    autocomplete_fields = ("user",)
-
-
-@admin.register(Team)
-class TeamAdmin(ConfiguredInAdmin):
-    list_display = ("name", "slug")
-    prepopulated_fields: ClassVar[dict[str, Sequence[str]]] = {"slug": ("name",)}
-    inlines = (MembershipInline,)
-
-    @transaction.atomic
-    def save_related(
-        self, request: HttpRequest, form: ModelForm[Any], formsets: Any, change: bool
-    ) -> None:
-        """Who is in a team decides who is asked: the members after the change are recorded."""
-        super().save_related(request, form, formsets, change)
-        team = form.instance
-        append(
-            stream=f"team:{team.pk}",
-            kind="team.members",
-            by=actor_of(request.user),
-            at=timezone.now(),
-            data={"members": sorted(team.members.values_list("pk", flat=True))},
-        )
-
-
-class UserForm(forms.ModelForm[User]):
-    roles = forms.MultipleChoiceField(
-        choices=Role.choices, required=False, widget=forms.CheckboxSelectMultiple
-    )
-
-    class Meta:
-        model = User
-        fields = ("email", "name", "roles", "is_active")
-
-
-@admin.register(User)
-class UserAdmin(ConfiguredInAdmin):
-    """People. A new one has no password: they choose it through *Forgot your password?*.
-
-    The address stays as it was given: whoever could change it could take the account over.
-    """
-
-    form = UserForm
-    list_display = ("email", "name", "roles", "is_active", "last_login")
-    search_fields = ("email", "name")
-    ordering = ("email",)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        return ("email",) if obj else ()
-
-    def save_model(
-        self, request: HttpRequest, obj: User, form: ModelForm[Any], change: bool
-    ) -> None:
-        wanted = form.cleaned_data["roles"]
-        obj.roles = form.initial.get("roles", []) if change else []
-        obj.email = obj.email.lower()
-        if not change:
-            obj.set_unusable_password()
-        super().save_model(request, obj, form, change)
-        if not change:
-            # The password comes by mail to this address only, which proves it.
-            EmailAddress.objects.create(user=obj, email=obj.email, verified=True, primary=True)
-        if sorted(wanted) != sorted(obj.roles):
-            set_roles(user_id=obj.pk, roles=wanted, by=person(request), at=timezone.now())
 
 
 @admin.register(Runner)

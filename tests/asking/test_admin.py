@@ -68,6 +68,7 @@ def test_an_administrator_changes_a_ladder_and_the_history_has_the_whole_of_it(
 
 def test_two_steps_change_places_in_one_save(client, policy, administrator):
     changes = {"rungs-1-position": 2, "rungs-2-position": 1}
+    changes |= {"rungs-1-delay": "3:00:00", "rungs-2-delay": "1:00:00"}
     assert client.post(page(policy), form_of(policy, **changes)).status_code == 302
     roles = policy.rungs.order_by("position").values_list("role", flat=True)
     assert list(roles) == ["approver", "administrator", "approver"]

@@ -44,9 +44,10 @@ def members(team, *users, known=()):
 
 
 def test_a_new_person_has_the_roles_a_known_address_and_no_password(client, anton):
-    assert client.post(f"{USERS}add/", PERSON | {"email": "New@Example.org"}).status_code == 302
+    new = PERSON | {"email": "New@Example.org", "roles": ["owner"]}
+    assert client.post(f"{USERS}add/", new).status_code == 302
     person = User.objects.get(email="new@example.org")
-    assert person.roles == ["approver"]
+    assert person.roles == ["owner"]
     assert not person.has_usable_password()
     address = EmailAddress.objects.get(user=person)
     assert (address.email, address.verified, address.primary) == (person.email, True, True)

@@ -1,0 +1,1 @@
+"""Changes of the configuration: what loosens waits for a second administrator."""

@@ -1,0 +1,69 @@
+"""The page of requests to loosen something: what waits first, then what was settled."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from governance.configuration.forms import RefusalForm
+from governance.configuration.kinds import bare
+from governance.configuration.models import ChangeState, ConfigurationChange
+from governance.configuration.permissions import ONLY_ONE, other_administrators, why_not_confirm
+from governance.people.models import User
+from governance.people.permissions import Permission, has
+
+PAGE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """One part of the thing that would be another."""
+
+    label: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A request as one person sees it."""
+
+    change: ConfigurationChange
+    why_not_confirm: str
+    is_mine: bool
+    form: RefusalForm
+
+    @property
+    def differing(self) -> list[Differing]:
+        before, after = bare(self.change.before), bare(self.change.after)
+        return [
+            Differing(key.replace("_", " ").capitalize(), before.get(key), after.get(key))
+            for key in sorted(before.keys() | after.keys())
+            if before.get(key) != after.get(key)
+        ]
+
+
+def changes_page(user: User, *, before: int | None) -> dict[str, Any]:
+    """What waits, and a keyset page of what was settled."""
+    found = ConfigurationChange.objects.select_related("asked_by", "settled_by")
+    settled = found.exclude(state=ChangeState.OPEN)
+    if before:
+        settled = settled.filter(pk__lt=before)
+    rows = list(settled[: PAGE + 1])
+    may_configure = has(user, Permission.CONFIGURE)
+    waiting = [_row(user, change) for change in found.filter(state=ChangeState.OPEN)]
+    return {
+        "waiting": waiting,
+        "settled": [_row(user, change) for change in rows[:PAGE]],
+        "older": rows[PAGE - 1].pk if len(rows) > PAGE else None,
+        "is_first": not before,
+        "may_configure": may_configure,
+        "only_one": ONLY_ONE if may_configure and not other_administrators(user) else "",
+    }
+
+
+def _row(user: User, change: ConfigurationChange) -> Row:
+    return Row(
+        change=change,
+        why_not_confirm=why_not_confirm(user, change),
+        is_mine=change.asked_by_id == user.pk,
+        form=RefusalForm(auto_id=f"id_%s_{change.pk}"),
+    )
