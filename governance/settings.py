@@ -172,7 +172,7 @@ CACHES = {
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 CELERY_BROKER_URL = (
-    "redis+socket://" + REDIS_URL.removeprefix("unix://")
+    "redis+socket://" + REDIS_URL.removeprefix("unix://").replace("?db=", "?virtual_host=")
     if REDIS_URL.startswith("unix://")
     else REDIS_URL
 )
@@ -376,8 +376,6 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# Seconds that a runner's look-up of its key may be kept; a revoked key dies at the latest then.
-KEY_CACHE_SECONDS = 5
 # How long an approved act may be carried out.
 PERMIT_LIFETIME = timedelta(hours=env.int("PERMIT_HOURS", default=72))
 # Approvals that an amendment of the law makes stale live on for so long.

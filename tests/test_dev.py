@@ -9,7 +9,9 @@ import socket
 import stat
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -458,3 +460,47 @@ def test_every_check_runs_and_one_that_fails_fails_all(tmp_path, monkeypatch, ca
     shown = capfd.readouterr().out
     assert "second ran" in shown
     assert "check: failed: first\n" in shown
+
+
+# --- the suite -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """The calls of pytest that a test run makes, and what each of them answers."""
+    made, answers = [], {}
+
+    @contextmanager
+    def no_cluster():
+        yield SimpleNamespace(home=Path("/nowhere"))
+
+    def call(command, env):
+        made.append(command[3:])
+        return answers.get("alone" if "alone" in command else "together", 0)
+
+    monkeypatch.setattr(commands, "throw_away_cluster", no_cluster)
+    monkeypatch.setattr(commands, "addresses", lambda *_, **__: {})
+    monkeypatch.setattr(commands.environment, "testing", lambda *_: {})
+    monkeypatch.setattr(commands, "call", call)
+    monkeypatch.setattr(commands.os, "cpu_count", lambda: 2)
+    return made, answers
+
+
+def test_the_whole_suite_runs_on_every_processor_after_what_must_run_alone(runs):
+    made, _ = runs
+    assert commands.test(["-q"]) == 0
+    assert made == [["-q", "-m", "alone"], ["-q", "-m", "not alone", "-n", "2"]]
+
+
+@pytest.mark.parametrize("failing", ["alone", "together"])
+def test_a_failure_in_either_part_is_a_failure(runs, failing):
+    _, answers = runs
+    answers[failing] = 1
+    assert commands.test([]) == 1
+
+
+@pytest.mark.parametrize("arguments", [["tests/base"], ["-k", "seed"], ["-n", "2"], ["-m", "e2e"]])
+def test_anything_else_is_one_run_as_it_was_said(runs, arguments):
+    made, _ = runs
+    commands.test(arguments)
+    assert made == [arguments]

@@ -37,7 +37,7 @@ READY_SECONDS = 60
 HELP = """python3 dev.py COMMAND
 
   run [--port N]        the portal on 127.0.0.1 (port 8000), with worker and beat
-  test [ARGUMENTS]      the tests; arguments go to pytest
+  test [ARGUMENTS]      the tests, on every processor; arguments go to pytest
   check                 style, types, layers, migrations, API document, deployment settings
   manage COMMAND ...    any Django command, on the servers of `run`
   demo                  plays a runner that asks people, against the running portal
@@ -48,6 +48,10 @@ Servers come from DATABASE_URL and REDIS_URL, else from packages in .venv, else 
 (POSTGRES_BIN names another folder with PostgreSQL's programs).
 """
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
+# More browsers and servers than this at once only get in each other's way.
+MOST_WORKERS = 4
+# What leaves the whole suite the whole suite.
+SWITCHES = frozenset({"-q", "-v", "-vv", "-x", "--random-order", "--exitfirst"})
 RUN_FILE = LOCAL / "run.json"
 PROCESSES_FILE = LOCAL / "processes.json"
 
@@ -183,10 +187,20 @@ def throw_away_cluster() -> Iterator[Cluster]:
 
 
 def test(arguments: list[str]) -> int:
-    """The suite on servers of its own. The flush turns triggers off, so it is a superuser's."""
+    """The suite on servers of its own. The flush turns triggers off, so it is a superuser's.
+
+    The whole suite runs on every processor; first, by themselves, the tests that no other test
+    may run beside. Any argument but a switch means that something else is wanted.
+    """
     with throw_away_cluster() as cluster:
         env = environment.testing(addresses(cluster, owner="postgres"), cluster.home)
-        return call([sys.executable, "-m", "pytest", *arguments], env)
+        pytest = [sys.executable, "-m", "pytest", *arguments]
+        workers = min(os.cpu_count() or 1, MOST_WORKERS)
+        if workers == 1 or not all(argument in SWITCHES for argument in arguments):
+            return call(pytest, env)
+        alone = call([*pytest, "-m", "alone"], env)
+        together = call([*pytest, "-m", "not alone", "-n", str(workers)], env)
+        return together or alone
 
 
 def check(arguments: list[str]) -> int:

@@ -272,6 +272,7 @@ def database_answers():
     return True
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(
     "PYTEST_XDIST_WORKER" in os.environ or not os.path.isdir("/proc/self"),
     reason="crashes the database server: not where others use it, and only where /proc names it",
