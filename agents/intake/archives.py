@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from agents.importing import MAX_BYTES
-from agents.intake.kinds import why_no_agent, why_no_definition
+from agents.intake.kinds import Tree, tree_of, why_no_agent, why_no_definition
 from governance.base.errors import InvalidInput, Refusal, TooLarge
 
 MB = 1024 * 1024
@@ -68,15 +68,21 @@ def _unsafe(shown: str, why: str) -> InvalidInput:
     )
 
 
-def from_zip(file: IO[bytes]) -> list[Incoming]:
+def from_zip(file: IO[bytes], *, everything: bool = False) -> list[Incoming]:
     """The definitions in a zip; one unsafe entry refuses the whole of it."""
     _check_directory(file)
     try:
         with zipfile.ZipFile(file) as archive:
             entries = _checked(archive.infolist())
-            return _bounded(_entry(archive, info, path) for info, path in entries)
+            tree = _tree(everything, (path for _, path in entries))
+            return _bounded(_entry(archive, info, path, tree) for info, path in entries)
     except _BROKEN as error:
         raise _broken() from error
+
+
+def _tree(everything: bool, paths: Iterable[str]) -> Tree | None:
+    """What tells agents from what lies beside them; none where all is taken for agents."""
+    return None if everything else tree_of(list(paths))
 
 
 def _check_directory(file: IO[bytes]) -> None:
@@ -138,13 +144,15 @@ def _check_entry(info: zipfile.ZipInfo, path: str) -> None:
         raise _unsafe(path, "it is no ordinary file")
 
 
-def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str) -> Incoming:
+def _entry(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, tree: Tree | None
+) -> Incoming:
     known = _known_by_name(path)
     if known:
         return known
     with archive.open(info) as stream:
         raw = _read(stream, path, compressed=info.compress_size)
-    return _definition(path, raw)
+    return _definition(path, raw, tree)
 
 
 def _known_by_name(path: str) -> Incoming | None:
@@ -154,8 +162,8 @@ def _known_by_name(path: str) -> Incoming | None:
     return Incoming(path, skipped=why) if why else None
 
 
-def _definition(path: str, raw: bytes) -> Incoming:
-    why = why_no_agent(path, raw)
+def _definition(path: str, raw: bytes, tree: Tree | None) -> Incoming:
+    why = why_no_agent(path, raw, tree) if tree else ""
     return Incoming(path, skipped=why) if why else Incoming(path, raw)
 
 
@@ -191,7 +199,9 @@ def _bounded(files: Iterable[Incoming]) -> list[Incoming]:
     return found
 
 
-def from_uploads(uploads: Iterable[tuple[str, IO[bytes]]]) -> list[Incoming]:
+def from_uploads(
+    uploads: Iterable[tuple[str, IO[bytes]]], *, everything: bool = False
+) -> list[Incoming]:
     """Uploaded files with their paths; a zip among them counts as the files in it.
 
     What somebody chose alone is taken for a definition, whatever it is called.
@@ -200,26 +210,29 @@ def from_uploads(uploads: Iterable[tuple[str, IO[bytes]]]) -> list[Incoming]:
     if len(given) == 1 and not given[0][0].lower().endswith(".zip"):
         name, file = given[0]
         return [Incoming(safe_path(name), file.read(MAX_BYTES + 1))]
-    return _bounded(one for name, file in given for one in _uploaded(name, file))
+    tree = _tree(everything, (name.replace("\\", "/") for name, _ in given))
+    return _bounded(one for name, file in given for one in _uploaded(name, file, tree))
 
 
-def _uploaded(name: str, file: IO[bytes]) -> list[Incoming]:
+def _uploaded(name: str, file: IO[bytes], tree: Tree | None) -> list[Incoming]:
     try:
         path = safe_path(name)
         if "/" not in path and path.lower().endswith(".zip"):
-            return from_zip(file)
+            return from_zip(file, everything=tree is None)
     except Refusal as refusal:
         return [Incoming(name[:MAX_PATH], refused=refusal.sentence)]
-    return [_known_by_name(path) or _definition(path, file.read(MAX_BYTES + 1))]
+    return [_known_by_name(path) or _definition(path, file.read(MAX_BYTES + 1), tree)]
 
 
-def from_path(path: Path) -> list[Incoming]:
+def from_path(path: Path, *, everything: bool = False) -> list[Incoming]:
     """A zip, a single file, or everything beneath a folder; links are not followed."""
     if path.is_dir():
-        return _bounded(_from_disk(path, file) for file in sorted(_walk(path)))
+        found = sorted(_walk(path))
+        tree = _tree(everything, (file.relative_to(path).as_posix() for file in found))
+        return _bounded(_from_disk(path, file, tree) for file in found)
     with path.open("rb") as file:
         if path.suffix.lower() == ".zip":
-            return from_zip(file)
+            return from_zip(file, everything=everything)
         return [Incoming(path.name, file.read(MAX_BYTES + 1))]
 
 
@@ -230,12 +243,12 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield Path(place, name)
 
 
-def _from_disk(folder: Path, file: Path) -> Incoming:
+def _from_disk(folder: Path, file: Path, tree: Tree | None) -> Incoming:
     path = file.relative_to(folder).as_posix()
     if file.is_symlink():
         return Incoming(path, skipped="It is a symbolic link, and links are not followed.")
     try:
-        return _known_by_name(safe_path(path)) or _definition(path, _read_plain(file))
+        return _known_by_name(safe_path(path)) or _definition(path, _read_plain(file), tree)
     except Refusal as refusal:
         return Incoming(path, refused=refusal.sentence)
     except OSError as error:
