@@ -37,7 +37,7 @@ class Kind(ABC):
 
     @abstractmethod
     def title(self, state: Snapshot) -> str:
-        """What people call it."""
+        """What people call it; read from what it is, or from what it was where it goes."""
 
     def absent(self, sort: str = "") -> Snapshot:
         """How things are while there is no such thing; ``sort`` is what it would be for."""

@@ -74,7 +74,7 @@ def _filed(
     by: User,
     at: datetime,
 ) -> ConfigurationChange:
-    named = after if "name" in after else before
+    named = before if after.get("deleted") else after
     subject = f"{kind.name}:{object_id or f'new:{kind.slot(after)}'}"[:160]
     if ConfigurationChange.objects.filter(subject=subject, state=ChangeState.OPEN).exists():
         raise Conflict(
