@@ -14,7 +14,7 @@ NEEDED: dict[str, Permission] = {
     AskKind.AMENDMENT: Permission.RATIFY,
 }
 PEOPLE_ONLY = "Only people vote on versions; a runner never does."
-FOUR_EYES = "You wrote, submitted or broke the glass for this text: somebody else votes on it."
+FOUR_EYES = "You wrote, submitted or broke the glass for this: somebody else has to vote on it."
 PART_OF_A_LIST = "This version is reviewed as part of a list. Vote on the whole list."
 MANDATORY = "This review follows a break-glass: it ends with a verdict, not before."
 NOT_YOURS = "Only somebody who wrote or submitted this text may take its review back."
