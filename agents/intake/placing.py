@@ -88,9 +88,14 @@ def stored(path: str) -> str:
 
 
 def family_of(path: str, *, root: str) -> str:
-    """The family of a file where each folder is one: the path of its folder."""
+    """The family of a file where each folder is one: the path of its folder, below the root.
+
+    Without the root, the folders ``agents`` of two projects would be one family.
+    """
     folder = PurePosixPath(path).parent.as_posix()
-    return root if folder == "." else folder
+    if folder == "." or not root:
+        return root if folder == "." else folder
+    return folder if f"{folder}/".startswith(f"{root}/") else f"{root}/{folder}"
 
 
 def place(places: Places, reading: Reading, file: Incoming, *, family: str, apart: bool) -> str:

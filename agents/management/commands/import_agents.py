@@ -31,6 +31,11 @@ class Command(BaseCommand):
             help="each folder is a family of its own; so it is without --family too",
         )
         parser.add_argument(
+            "--everything",
+            action="store_true",
+            help="also what looks like no agent: skills, commands, rules, documents",
+        )
+        parser.add_argument(
             "--author",
             default="",
             help="the author's email address; needed where several people may propose",
@@ -42,7 +47,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no file or folder {path}.")
         try:
             run = import_many(
-                files=from_path(path),
+                files=from_path(path, everything=options["everything"]),
                 family=options["family"] or path.resolve().stem,
                 by=author,
                 at=timezone.now(),

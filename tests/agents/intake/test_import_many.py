@@ -1,6 +1,7 @@
 """Many files at once: each on its own, nothing twice, nothing lost, and one account of it."""
 
-from io import StringIO
+import zipfile
+from io import BytesIO, StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from agents.importing import MAX_BYTES
 from agents.intake import services
 from agents.intake.archives import Incoming, from_path
+from agents.intake.exporting import MANIFEST, export_family
 from agents.intake.services import import_many
 from agents.models import Agent, AgentVersion, Family, ImportRun
 from agents.services import import_definition
@@ -112,15 +114,32 @@ def test_trap_75_the_same_name_in_two_families_is_refused_and_both_are_named():
 def test_trap_75_namesakes_are_kept_apart_where_each_folder_is_a_family():
     files = [("a/one.md", acts.definition("one")), ("b/one.md", acts.definition("one", "More.\n"))]
     run = brought_in(*files, family="root", family_per_folder=True)
-    assert [(row["agent"], row["family"]) for row in run.results] == [("one", "a"), ("one-b", "b")]
-    kept = AgentVersion.objects.get(agent__slug="one-b")
+    assert [(row["agent"], row["family"]) for row in run.results] == [
+        ("one", "root-a"),
+        ("one-root-b", "root-b"),
+    ]
+    kept = AgentVersion.objects.get(agent__slug="one-root-b")
     assert "NAME_TAKEN" in {finding["code"] for finding in kept.findings}
     again = brought_in(*reversed(files), family="root", family_per_folder=True)
     assert {row["result"] for row in again.results} == {"unchanged"}
     changed = brought_in(
         ("b/one.md", acts.definition("one", "Other.\n")), family="root", family_per_folder=True
     )
-    assert (changed.results[0]["agent"], changed.results[0]["sequence"]) == ("one-b", 2)
+    assert (changed.results[0]["agent"], changed.results[0]["sequence"]) == ("one-root-b", 2)
+
+
+def test_folders_of_one_name_in_two_projects_are_two_families():
+    # Found on real files: an agent of the second project became a version of the first one's.
+    file = "agents/one.md"
+    brought_in((file, acts.definition("one")), family="shop", family_per_folder=True)
+    run = brought_in(
+        (file, acts.definition("one", "More.\n")), family="bank", family_per_folder=True
+    )
+    assert run.results[0]["result"] == "new"
+    assert run.results[0]["family"] == "bank-agents"
+    inside = ("bank/agents/one.md", acts.definition("one", "More.\n"))
+    run = brought_in(inside, family="bank", family_per_folder=True)
+    assert run.results[0]["family"] == "bank-agents"
 
 
 def test_an_agent_kept_apart_takes_versions_under_its_own_slug():
@@ -132,9 +151,9 @@ def test_an_agent_kept_apart_takes_versions_under_its_own_slug():
         family="",
         by=acts.owner(),
         at=NOW,
-        slug="one-b",
+        slug="one-root-b",
     )
-    assert (created, version.agent.slug, version.sequence) == (True, "one-b", 2)
+    assert (created, version.agent.slug, version.sequence) == (True, "one-root-b", 2)
     with pytest.raises(InvalidInput, match="names itself two"):
         import_definition(
             raw=acts.definition("two"),
@@ -142,7 +161,7 @@ def test_an_agent_kept_apart_takes_versions_under_its_own_slug():
             family="",
             by=acts.owner(),
             at=NOW,
-            slug="one-b",
+            slug="one-root-b",
         )
 
 
@@ -220,7 +239,10 @@ def test_a_folder_comes_in_and_again_changes_nothing(tmp_path):
     assert "3 files: 0 refused, 2 new, 0 changed, 0 unchanged, 1 skipped." in told(tmp_path)
     assert "3 files: 0 refused, 0 new, 0 changed, 2 unchanged, 1 skipped." in told(tmp_path)
     assert AgentVersion.objects.count() == 2
-    assert set(Family.objects.values_list("name", flat=True)) == {tmp_path.name, "deep"}
+    assert set(Family.objects.values_list("name", flat=True)) == {
+        tmp_path.name,
+        f"{tmp_path.name}/deep",
+    }
 
 
 def test_a_refused_file_holds_up_no_other_and_fails_the_command(tmp_path):
@@ -230,6 +252,14 @@ def test_a_refused_file_holds_up_no_other_and_fails_the_command(tmp_path):
     with pytest.raises(CommandError, match="1 files were refused"):
         told(tmp_path, "--family", "Files")
     assert AgentVersion.objects.get().agent.slug == "b"
+
+
+def test_everything_takes_what_looks_like_no_agent(tmp_path):
+    acts.owner()
+    (tmp_path / "README.md").write_bytes(b"# Read me\n")
+    (tmp_path / "b.md").write_bytes(acts.definition("b"))
+    assert "1 new, 0 changed, 0 unchanged, 1 skipped" in told(tmp_path)
+    assert "1 new, 0 changed, 1 unchanged, 0 skipped" in told(tmp_path, "--everything")
 
 
 def test_an_unknown_path_or_author_is_an_error(tmp_path):
@@ -243,7 +273,16 @@ def test_an_unknown_path_or_author_is_an_error(tmp_path):
         told(tmp_path)
 
 
-def test_the_whole_corpus_comes_in_by_one_command_and_again_changes_nothing():
+def exported() -> dict[str, bytes]:
+    """The files of every family's archive."""
+    files: dict[str, bytes] = {}
+    for slug in Family.objects.values_list("slug", flat=True):
+        with zipfile.ZipFile(BytesIO(export_family(slug, at=NOW))) as archive:
+            files |= {name: archive.read(name) for name in archive.namelist() if name != MANIFEST}
+    return files
+
+
+def test_the_whole_corpus_comes_in_and_goes_out_byte_for_byte_and_again_changes_nothing():
     corpus = acts.SHARED / "corpus"
     if not corpus.exists():
         pytest.skip("the shared corpus is absent: set PORTAL_SHARED")
@@ -255,6 +294,7 @@ def test_the_whole_corpus_comes_in_by_one_command_and_again_changes_nothing():
     assert first.counts["new"] == len(wanted)
     kept = {version.filename: bytes(version.raw) for version in AgentVersion.objects.all()}
     assert kept == wanted
+    assert exported() == wanted
     told(corpus)
     second = ImportRun.objects.first()
     assert (second.counts["unchanged"], second.counts["new"]) == (len(wanted), 0)
