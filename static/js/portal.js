@@ -2,6 +2,10 @@
 (() => {
   const root = document.documentElement;
 
+  // On a phone the places of a section are one line that scrolls: show where one is.
+  const place = document.querySelector(".subnav [aria-current]");
+  if (place) place.closest("ul").scrollLeft = place.offsetLeft - innerWidth / 3;
+
   // Theme: light, dark, or whatever the system says.
   const showTheme = () => {
     for (const button of document.querySelectorAll("[data-theme-choice]")) {
