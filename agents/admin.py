@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from agents import services
 from agents.configuring import EnvironmentKind, ReviewRuleKind, record_deleted
 from agents.models import (
+    HEAVY,
     Agent,
     AgentVersion,
     Environment,
@@ -23,8 +23,8 @@ from agents.models import (
     ReviewRule,
     Suspension,
 )
-from agents.overview import HEAVY
 from agents.releasing import services as releasing
+from agents.reviewing import services as reviewing
 from agents.standing import label_of, with_status
 from governance.base.errors import Refusal
 from governance.configuration.kinds import register
@@ -86,7 +86,7 @@ class AgentAdmin(ActingInAdmin):
 
 @admin.register(AgentVersion)
 class AgentVersionAdmin(VersionInAdmin, ActingInAdmin):
-    cast = staticmethod(services.vote)
+    cast = staticmethod(reviewing.vote)
     list_display = (
         "__str__",
         "standing",
@@ -115,7 +115,7 @@ class AgentVersionAdmin(VersionInAdmin, ActingInAdmin):
     @admin.action(description="Submit for review")
     def submit(self, request: HttpRequest, rows: QuerySet[AgentVersion]) -> None:
         def act(version: AgentVersion, **who: Any) -> None:
-            services.submit_version(version_id=version.pk, **who)
+            reviewing.submit_version(version_id=version.pk, **who)
 
         self.do(request, rows, "submitted.", act)
 

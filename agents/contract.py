@@ -173,12 +173,6 @@ class ParsedDefinition:
     def inherits_all_tools(self) -> bool:
         return self.tools is None
 
-    def triggers_of(self, kind: TriggerKind) -> tuple[Trigger, ...]:
-        return tuple(trigger for trigger in self.triggers if trigger.kind is kind)
-
-    def rules_of(self, modality: Modality) -> tuple[Rule, ...]:
-        return tuple(rule for rule in self.rules if rule.modality is modality)
-
     def as_dict(self) -> dict[str, Any]:
         """The contract as JSON values, without the text itself."""
         whole = asdict(self)

@@ -5,9 +5,9 @@ from typing import Any
 
 from agents.comparing import Comparison, comparison_of, comparison_with
 from agents.editor.opened import INLINE, SIDE, opening
-from agents.models import AgentVersion, ReviewBasis
+from agents.models import Agent, AgentVersion, ReviewBasis
+from agents.permissions import no_such_version
 from agents.review_policy import Requirement, policy_for
-from agents.services import no_such_version
 from governance.base.errors import InvalidInput
 from governance.base.textdiff import both
 from governance.people.models import User
@@ -18,17 +18,18 @@ MOST_OFFERED = 100
 def comparison_for(version: AgentVersion, chosen: str = "") -> Comparison:
     """With the version that was chosen, else with what its review compared, else as of now."""
     if chosen:
-        return comparison_with(version, _numbered(version, chosen))
+        return comparison_with(version, chosen_version(version.agent, chosen))
     basis = ReviewBasis.objects.filter(version=version).select_related("base").last()
     return comparison_with(version, basis.base) if basis else comparison_of(version)
 
 
-def _numbered(version: AgentVersion, sequence: str) -> AgentVersion:
+def chosen_version(agent: Agent, sequence: str) -> AgentVersion:
+    """The version that an address names by its number."""
     if not sequence.isdecimal() or len(sequence) > 9:
-        raise InvalidInput("Name the version to compare with by its number.")
-    found = version.agent.versions.filter(sequence=int(sequence)).first()
+        raise InvalidInput("Name a version by its number.")
+    found = agent.versions.filter(sequence=int(sequence)).first()
     if found is None:
-        raise no_such_version(version.agent, int(sequence))
+        raise no_such_version(agent, int(sequence))
     return found
 
 

@@ -9,10 +9,9 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from agents.comparing import CHANGE_TONES
-from agents.models import Agent, AgentVersion, Release, Suspension
+from agents.models import HEAVY, Agent, AgentVersion, Release, Suspension
 from agents.standing import STANDING_TONES, label_of, standing_of, with_status
 
-HEAVY = ("raw", "text", "contract", "frontmatter")
 NONE = "none"
 SEVERITIES = {"error": ("bad", "error"), "warning": ("warn", "warning"), "info": ("info", "note")}
 

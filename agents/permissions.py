@@ -1,5 +1,6 @@
 """Who sees which agents, and what a person may do with a version, with the sentence why not."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -31,8 +32,24 @@ def agent_for(principal: Any, slug: str) -> Agent:
     return agent
 
 
+def version_for(
+    principal: Any, slug: str, sequence: int, *, without: Iterable[str] = ()
+) -> AgentVersion:
+    """One version of an agent that this principal sees; columns named in ``without`` wait."""
+    agent = agent_for(principal, slug)
+    related = agent.versions.select_related("agent__family", "author", "proposed_by__owner")
+    version = related.defer(*without).filter(sequence=sequence).first()
+    if version is None:
+        raise no_such_version(agent, sequence)
+    return version
+
+
 def no_such_agent(slug: str) -> NotThere:
     return NotThere(f"There is no agent {slug[:120]} for you.", code="unknown_agent")
+
+
+def no_such_version(agent: Agent, sequence: int) -> NotThere:
+    return NotThere(f"{agent} has no version {sequence}.", code="unknown_version")
 
 
 def check_may_propose(principal: Any, slug: str) -> None:

@@ -13,7 +13,7 @@ from django.db.models.functions import Cast, Coalesce, Concat
 from agents.comparing import base_moved
 from agents.compliance.matrix import check_matrix
 from agents.compliance.staleness import Staleness, staleness_fields, staleness_of
-from agents.models import Agent, AgentVersion, Environment, Suspension
+from agents.models import AgentVersion, Environment, Suspension
 from agents.review_policy import check_good_for, environment_of
 from governance.base.errors import Conflict
 from governance.constitution.services import current
@@ -75,11 +75,6 @@ def requires_law(contract: object) -> bool:
     """The same of a contract alone: any value but an explicit no counts as a yes."""
     said = contract.get(COMPLIANCE_KEY, "") if isinstance(contract, dict) else ""
     return str(said).strip().lower() not in {"", "optional", "false", "no", "none"}
-
-
-def active_suspension(agent: Agent, *, version: AgentVersion | None) -> Suspension | None:
-    """The suspension of exactly this: the agent, or one version of it."""
-    return Suspension.objects.filter(agent=agent, version=version, lifted_at=None).first()
 
 
 def suspensions_of(version: AgentVersion) -> QuerySet[Suspension]:

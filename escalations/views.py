@@ -1,12 +1,8 @@
 """The inbox, and the page of a case with what people do there."""
 
 import re
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -25,27 +21,18 @@ from governance.asking.links import method_of
 from governance.asking.models import Ask
 from governance.asking.services import record_sighting
 from governance.base.errors import NotPermitted, Refusal
+from governance.people import signed_in
 from governance.people.models import User
-from governance.people.permissions import Permission, check
 from governance.people.refusals import record
 from governance.people.services import actor_of
-from governance.people.signed_in import person
+from governance.people.signed_in import View, person
 
-View = Callable[..., HttpResponse]
 _REF = re.compile(r"\s*(?:ESC-)?([1-9][0-9]{0,17})\s*", re.IGNORECASE)
 
 
 def for_people(view: View) -> View:
-    """Signed-in people who may see things; everybody else is sent away."""
-
-    @never_cache
-    @login_required
-    @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        check(person(request), Permission.VIEW)
-        return view(request, *args, **kwargs)
-
-    return checked
+    """As everywhere, and a page of cases is never kept."""
+    return never_cache(signed_in.for_people(view))
 
 
 @require_safe

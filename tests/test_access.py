@@ -15,13 +15,13 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from agents import services as agents
 from agents.batches.services import open_batch
 from agents.compliance.services import ask_waiver
 from agents.intake.archives import Incoming
 from agents.intake.services import import_many
 from agents.models import Family
 from agents.releasing import services as releasing
+from agents.reviewing import services as reviewing
 from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask
 from governance.people.models import Role
@@ -422,7 +422,7 @@ def built() -> SimpleNamespace:
     )
     suspension = releasing.suspend(slug="halted", reason="Wrong answers.", by=owner, at=now)
     idle = releasing.suspend(family="idle", reason="Wrong answers.", by=owner, at=now)
-    agents.submit_version(version_id=reviewed.pk, by=owner, at=now)
+    reviewing.submit_version(version_id=reviewed.pk, by=owner, at=now)
     waiver = ask_waiver(
         version_id=approved.pk,
         principle="test-first",

@@ -13,7 +13,6 @@ from django.urls import get_resolver
 from agents import standing
 from escalations import models as cases
 from escalations import pages
-from governance.asking import models as asking
 from governance.base.roles import application_role, as_owner
 from governance.review import models as review
 
@@ -175,7 +174,6 @@ def test_the_application_makes_no_tables():
         (cases.Verdict, cases.VERDICT_TONES),
         (cases.Result, pages.OUTCOME_TONES),
         (review.ReviewStatus, review.TONES),
-        (asking.NotificationState, asking.NOTIFICATION_TONES),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

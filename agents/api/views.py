@@ -33,12 +33,12 @@ from agents.api.serializers import (
 from agents.comparing import Comparison, compare_with_base
 from agents.diff_page import comparison_for
 from agents.importing import PROVENANCE, check_size, slug_of
-from agents.models import Agent, AgentVersion, Tier
-from agents.overview import HEAVY, for_overview, overviews
+from agents.models import HEAVY, Agent, AgentVersion, Tier
+from agents.overview import for_overview, overviews
 from agents.parsing import parse_definition
-from agents.permissions import agent_for, agents_for
+from agents.permissions import agent_for, agents_for, version_for
 from agents.resolving import Standing, document, receipt_of, stand
-from agents.services import import_definition, no_such_version
+from agents.services import import_definition
 from agents.standing import DRAFT, standing_of, with_status
 from governance.base.canonical import sha256_hex
 from governance.base.errors import NotPermitted
@@ -224,12 +224,9 @@ class VersionDiff(APIView):
     )
     def get(self, request: Request, slug: str, sequence: int) -> Response:
         """What a version changes, by its meaning, and how many votes such a change needs."""
-        agent = agent_for(request.user, slug)
-        version = agent.versions.select_related("agent").filter(sequence=sequence).first()
-        if version is None:
-            raise no_such_version(agent, sequence)
+        version = version_for(request.user, slug, sequence)
         comparison = comparison_for(version, request.query_params.get("from", ""))
-        return Response(_change(comparison, agent))
+        return Response(_change(comparison, version.agent))
 
 
 class Resolve(APIView):

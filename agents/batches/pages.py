@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import Count, OuterRef, Subquery
 from django.urls import reverse
@@ -14,11 +13,13 @@ from agents.batches.forms import BatchForm, ReleaseAllForm
 from agents.batches.services import MOST_ITEMS
 from agents.changes import ChangeClass
 from agents.comparing import CHANGE_TONES, LABELS, compare, read
-from agents.models import Agent, AgentVersion, Batch, BatchKind, Family, ReviewBasis
-from agents.overview import HEAVY, badges_of, released, severities
+from agents.models import HEAVY, Agent, AgentVersion, Batch, BatchKind, Family, ReviewBasis
+from agents.overview import badges_of, released, severities
 from agents.permissions import why_not
 from agents.standing import DRAFT, STANDING_TONES, with_status
 from agents.standing import LABELS as STANDING_LABELS
+from governance.base.addresses import with_query
+from governance.base.pagination import one_page
 from governance.people.models import User
 from governance.people.permissions import Permission
 from governance.review.forms import VoteForm
@@ -173,14 +174,13 @@ def batch_new(
     kind = BatchKind.REAFFIRMATION if query.get("kind") == "reaffirmation" else BatchKind.BASELINE
     family = Family.objects.filter(slug=query.get("family", "")).first()
     found = _touched(family) if kind is BatchKind.REAFFIRMATION else _newest(family)
-    choices = list(found[: MOST_ITEMS + 1])
-    more = len(choices) > MOST_ITEMS
-    _tick(choices[:MOST_ITEMS], kind)
+    choices, more = one_page(found, MOST_ITEMS)
+    _tick(choices, kind)
     initial = {"kind": kind.value, "family": family.slug if family else ""}
     return {
         "kind": kind,
         "family": family,
-        "choices": choices[:MOST_ITEMS],
+        "choices": choices,
         "more": more,
         "most": MOST_ITEMS,
         "families": _families(kind, family),
@@ -231,8 +231,7 @@ def _running(choices: Sequence[Any]) -> set[int]:
 
 
 def _address(kind: BatchKind, family: str) -> str:
-    query = {"kind": kind.value} | ({"family": family} if family else {})
-    return f"{reverse('batch-new')}?{urlencode(query)}"
+    return with_query(reverse("batch-new"), kind=kind.value, family=family)
 
 
 def _families(kind: BatchKind, chosen: Family | None) -> list[dict[str, Any]]:

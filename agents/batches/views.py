@@ -11,17 +11,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from agents.batches import pages, services
 from agents.batches.forms import BatchForm, ReleaseAllForm
 from agents.batches.permissions import batch_for
-from agents.models import AgentVersion, Batch, Family
-from agents.overview import HEAVY
+from agents.models import HEAVY, AgentVersion, Batch, Family
 from agents.releasing.services import release
-from agents.views import for_people
 from governance.asking.links import method_of
 from governance.base.errors import InvalidInput, Refusal
 from governance.people.models import User
 from governance.people.permissions import Permission, check
 from governance.people.refusals import record
 from governance.people.services import actor_of
-from governance.people.signed_in import person
+from governance.people.signed_in import for_people, person
 from governance.review.forms import VoteForm
 from governance.review.panel import teams_without_voters
 from governance.review.services import latest_review

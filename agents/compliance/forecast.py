@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import CharField, Count, Min, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
@@ -13,6 +12,8 @@ from django.utils.dateparse import parse_datetime
 
 from agents.models import Release, ReleaseKind
 from agents.resolving import standing_releases
+from governance.base.addresses import with_query
+from governance.base.pagination import one_page
 from governance.constitution.models import Ratification
 from governance.review.models import Review, ReviewStatus
 
@@ -45,8 +46,7 @@ class FamilyForecast:
     @property
     def reaffirm_url(self) -> str:
         """Where they are put to one vote."""
-        query = urlencode({"kind": "reaffirmation", "family": self.slug})
-        return f"{reverse('batch-new')}?{query}"
+        return with_query(reverse("batch-new"), kind="reaffirmation", family=self.slug)
 
 
 def touched_releases() -> QuerySet[Any]:
@@ -95,8 +95,7 @@ def forecast(query: Any, *, at: datetime) -> dict[str, Any]:
     found = _with_names(touched_releases())
     if family:
         found = found.filter(agent__family__slug=family)
-    rows = list(_after(found, after)[: PER_PAGE + 1])
-    more, rows = len(rows) > PER_PAGE, rows[:PER_PAGE]
+    rows, more = one_page(_after(found, after), PER_PAGE)
     return {
         "rows": [_stopping(row, at) for row in rows],
         "laws": _laws(rows),
@@ -142,8 +141,7 @@ def _after(releases: QuerySet[Any], after: str) -> QuerySet[Any]:
 
 def _url(family: str, last: Any = None) -> str:
     after = f"{last.grace_until.isoformat()}~{last.pk}" if last else ""
-    query = {name: value for name, value in (("family", family), ("after", after)) if value}
-    return reverse("stale-approvals") + (f"?{urlencode(query)}" if query else "")
+    return with_query(reverse("stale-approvals"), family=family, after=after)
 
 
 def _stopping(release: Any, at: datetime) -> Stopping:

@@ -53,7 +53,6 @@ class Touched:
     version: Any
     claims: list[PrincipleClaim]
     releases: list[Release]
-    binds_all: bool
 
     @property
     def why(self) -> str:
@@ -156,7 +155,7 @@ def _approvals(reach: Reach) -> list[Touched]:
     )
     releases = _current_releases()
     return [
-        Touched(version, claims[version.pk], releases[version.pk], reach.touches_all)
+        Touched(version, claims[version.pk], releases[version.pk])
         for version in approved
         if reach.touches_all or claims[version.pk]
     ]

@@ -3,8 +3,7 @@
 from typing import Any
 
 from agents.models import AgentVersion, Waiver
-from agents.permissions import check_person
-from agents.services import excluded_from
+from agents.permissions import check_person, excluded_from
 from governance.base.errors import NotPermitted
 from governance.people.permissions import Permission, check, has
 

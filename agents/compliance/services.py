@@ -16,7 +16,8 @@ from agents.compliance.permissions import (
 )
 from agents.importing import storable
 from agents.models import AgentVersion, Judgement, MatrixVerdict, Waiver
-from agents.services import excluded_from, locked_version
+from agents.permissions import excluded_from
+from agents.services import locked_version
 from governance.asking.models import AskKind
 from governance.asking.services import close_ask, open_ask
 from governance.audit.services import append

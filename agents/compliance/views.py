@@ -11,29 +11,17 @@ from agents.compliance.forecast import forecast
 from agents.compliance.forms import MatrixForm, WaiverForm
 from agents.compliance.impact import impact_of
 from agents.compliance.matrix import matrix_of
-from agents.models import AgentVersion
-from agents.permissions import agent_for
-from agents.services import no_such_version
-from agents.views import for_people
-from governance.constitution.permissions import version_for
+from agents.permissions import version_for
+from governance.constitution.permissions import version_for as law_for
 from governance.constitution.services import MAIN, current
-from governance.people.signed_in import person
-
-
-def _version(request: HttpRequest, slug: str, sequence: int) -> AgentVersion:
-    owner = agent_for(request.user, slug)
-    related = owner.versions.select_related("agent__family", "author", "proposed_by")
-    version = related.filter(sequence=sequence).defer("raw").first()
-    if version is None:
-        raise no_such_version(owner, sequence)
-    return version
+from governance.people.signed_in import for_people, person
 
 
 @require_safe
 @for_people
 def matrix(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
     """Each principle that binds a version: who judged it, by which line, when."""
-    found = _version(request, slug, sequence)
+    found = version_for(request.user, slug, sequence, without=["raw"])
     context = pages.matrix_page(found, person(request), at=timezone.now())
     return render(request, "agents/compliance/matrix.html", context)
 
@@ -42,7 +30,7 @@ def matrix(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
 @for_people
 def judge(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
     """What a reviewer says of the principles he judged; the others stay as they are."""
-    found, at = _version(request, slug, sequence), timezone.now()
+    found, at = version_for(request.user, slug, sequence, without=["raw"]), timezone.now()
     form = MatrixForm(matrix_of(found, current(), at=at), request.POST)
     if not form.is_valid():
         context = pages.matrix_page(found, person(request), at=at, form=form)
@@ -56,7 +44,7 @@ def judge(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
 @require_POST
 @for_people
 def ask_waiver(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
-    found, at = _version(request, slug, sequence), timezone.now()
+    found, at = version_for(request.user, slug, sequence, without=["raw"]), timezone.now()
     form = WaiverForm(request.POST, matrix=matrix_of(found, current(), at=at))
     if not form.is_valid():
         context = pages.matrix_page(found, person(request), at=at, waiver_form=form)
@@ -109,6 +97,6 @@ def stale(request: HttpRequest) -> HttpResponse:
 @for_people
 def impact(request: HttpRequest, sequence: int) -> HttpResponse:
     """What a version of the law does, or would do, to agents."""
-    at, version = timezone.now(), version_for(request.user, MAIN, sequence)
+    at, version = timezone.now(), law_for(request.user, MAIN, sequence)
     context = {"impact": impact_of(version, at=at), "law": current(), "now": at}
     return render(request, "agents/compliance/impact.html", context)

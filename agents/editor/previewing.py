@@ -1,21 +1,20 @@
 """What a text would be as a version: read and compared, but not kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agents.comparing import Comparison, compare_with_base
 from agents.contract import ParsedDefinition
+from agents.contract_panel import peers_of, triggers_by_kind
 from agents.importing import check_size, storable
 from agents.intake.fixing import apply_fixes, is_fixable, safe_fixes
-from agents.models import Agent, Tier, TriggerKind
+from agents.models import Agent, Tier
 from agents.parsing import parse_definition
 from agents.review_policy import Requirement, policy_for
 from governance.base.editing import FIX, MOST_ROUNDS
 from governance.base.errors import InvalidInput, NotThere
-from governance.base.findings import Finding, Severity
-
-_GRAVITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+from governance.base.findings import Finding, by_gravity
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +29,12 @@ class Preview:
     votes: Requirement
     fixable: frozenset[str]
     contract: dict[str, Any]
-    triggers: list[tuple[str, list[dict[str, Any]]]]
+    triggers: list[tuple[str, list[Mapping[str, Any]]]]
     peers: list[dict[str, Any]]
 
     @property
     def findings(self) -> list[Finding]:
-        return sorted(self.parsed.findings, key=lambda one: (_GRAVITY[one.severity], one.line))
+        return sorted(self.parsed.findings, key=lambda one: by_gravity(one.severity, one.line))
 
     @property
     def lines(self) -> list[str]:
@@ -55,8 +54,8 @@ def preview_of(raw: bytes, *, filename: str, agent: Agent | None) -> Preview:
         votes=policy_for(comparison, tier=tier),
         fixable=_fixable(raw, filename, parsed, agent),
         contract=contract,
-        triggers=_by_kind(contract["triggers"]),
-        peers=_peers(contract["coordination"]),
+        triggers=triggers_by_kind(contract["triggers"]),
+        peers=peers_of(contract["coordination"]),
     )
 
 
@@ -96,24 +95,3 @@ def all_mended(raw: bytes, *, filename: str, agent: Agent | None) -> tuple[bytes
             break
         raw, done = after, [*done, *chosen]
     return raw, done
-
-
-def _by_kind(triggers: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    grouped = [
-        (str(label), [one for one in triggers if one["kind"] == kind])
-        for kind, label in TriggerKind.choices
-    ]
-    return [(label, found) for label, found in grouped if found]
-
-
-def _peers(edges: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    names = [edge["peer"] for edge in edges]
-    known = set(Agent.objects.filter(slug__in=names).values_list("slug", flat=True))
-    return [
-        {
-            **edge,
-            "is_people": edge["peer_kind"] == "people",
-            "is_known": edge["peer"] in known,
-        }
-        for edge in edges
-    ]

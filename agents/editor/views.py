@@ -11,16 +11,15 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
+from agents.diff_page import chosen_version
 from agents.editor.forms import ChangeForm, NewForm, StartForm
 from agents.editor.opened import open_part, opened_by, text_note, told
 from agents.editor.previewing import Preview, all_mended, mended, preview_of
 from agents.editor.services import newest_of, save_draft, save_new
 from agents.editor.starting import start_from, templates
-from agents.forms import ImportForm
-from agents.models import Agent, AgentVersion
-from agents.permissions import agent_for, why_not
-from agents.services import no_such_version
-from agents.views import for_people
+from agents.intake.forms import ImportForm
+from agents.models import HEAVY, Agent, AgentVersion
+from agents.permissions import agent_for, no_such_version, version_for, why_not
 from governance.base.editing import (
     FIX,
     FIX_ALL,
@@ -35,7 +34,7 @@ from governance.base.text_form import TextForm
 from governance.people.permissions import Permission
 from governance.people.refusals import record
 from governance.people.services import actor_of
-from governance.people.signed_in import person
+from governance.people.signed_in import for_people, person
 
 Form = ChangeForm | NewForm
 
@@ -124,15 +123,12 @@ def _choice(request: HttpRequest) -> HttpResponse:
 
 
 def _base(agent: Agent, sequence: str) -> AgentVersion:
-    versions = agent.versions.order_by("-sequence")
     if sequence:
-        if not sequence.isdecimal() or len(sequence) > 9:
-            raise InvalidInput("Name the version to start from by its number.")
-        versions = versions.filter(sequence=int(sequence))
-    found = versions.first()
-    if found is None:
-        raise no_such_version(agent, int(sequence or 0))
-    return found
+        return chosen_version(agent, sequence)
+    newest = agent.versions.order_by("-sequence").first()
+    if newest is None:
+        raise no_such_version(agent, 0)
+    return newest
 
 
 def _answer(desk: Desk) -> HttpResponse:
@@ -249,10 +245,7 @@ def _way_on(desk: Desk) -> tuple[str, str] | None:
 @for_people
 def opened(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
     """Note that the reader opened one part of a version."""
-    agent, user = agent_for(request.user, slug), person(request)
-    version = agent.versions.filter(sequence=sequence).only("pk", "sequence", "agent").first()
-    if version is None:
-        raise no_such_version(agent, sequence)
+    version, user = version_for(request.user, slug, sequence, without=HEAVY), person(request)
     open_part(version_id=version.pk, part=request.POST.get("part", ""), by=user, at=timezone.now())
     if "application/json" in request.headers.get("Accept", ""):
         mine = opened_by(version)[user.pk]

@@ -1,10 +1,9 @@
 """The report of a family on its way out: as Markdown and as a table for a spreadsheet."""
 
-import csv
 import re
-from io import StringIO
 
 from agents.family.report import Report, Row
+from governance.base.spreadsheet import as_csv
 
 COLUMNS = (
     "agent",
@@ -28,22 +27,11 @@ COLUMNS = (
     "same text as",
 )
 _MARKS = re.compile(r"[\\`*\[\]|]")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_csv(report: Report) -> str:
-    """One line for each agent. A cell that a spreadsheet would run begins with an apostrophe."""
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for row in report.rows:
-        writer.writerow([_cell(value) for value in _values(row)])
-    return out.getvalue()
-
-
-def _cell(value: object) -> str:
-    text = "yes" if value is True else "no" if value is False else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def csv_of(report: Report) -> str:
+    """One line for each agent."""
+    return as_csv(COLUMNS, map(_values, report.rows))
 
 
 def _values(row: Row) -> list[object]:
@@ -52,7 +40,7 @@ def _values(row: Row) -> list[object]:
         row.sequence,
         row.label,
         row.suspended,
-        "" if row.in_production is None else row.in_production,
+        row.in_production,
         row.reach.answer.value,
         row.reach.sentence,
         "; ".join(row.reach.missing),

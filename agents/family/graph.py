@@ -73,21 +73,9 @@ class Graph:
     def dangling(self) -> tuple[Edge, ...]:
         return tuple(edge for edge in self.edges if edge.is_dangling)
 
-    @property
-    def one_sided(self) -> tuple[Edge, ...]:
-        return tuple(edge for edge in self.edges if edge.is_one_sided)
-
-    @property
-    def selves(self) -> tuple[Edge, ...]:
-        return tuple(edge for edge in self.edges if edge.is_self)
-
     def edges_of(self, key: str) -> tuple[Edge, ...]:
         """What one agent says about others."""
         return tuple(edge for edge in self.edges if edge.source == key)
-
-    def edges_to(self, key: str) -> tuple[Edge, ...]:
-        """What others say about one agent."""
-        return tuple(edge for edge in self.edges if edge.target == key and not edge.is_self)
 
 
 def graph_of(

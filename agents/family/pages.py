@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django.urls import reverse
 
@@ -12,6 +11,8 @@ from agents.family.layout import draw
 from agents.family.reading import families_for, released_graph, report_of, surroundings_of
 from agents.family.report import problems_first
 from agents.models import Agent, Environment, Family
+from governance.base.addresses import with_query
+from governance.base.pagination import one_page
 
 PER_PAGE = 50
 # A longer table of edges is folded.
@@ -23,10 +24,10 @@ def families(principal: Any, query: Mapping[str, str]) -> dict[str, Any]:
     """One page of the families, in the order of their slugs."""
     after = query.get("after", "")
     found = families_for(principal)
-    rows = list((found.filter(slug__gt=after) if after else found)[: PER_PAGE + 1])
+    rows, more = one_page(found.filter(slug__gt=after) if after else found, PER_PAGE)
     here = reverse("families")
-    more = f"{here}?{urlencode({'after': rows[PER_PAGE - 1].slug})}" if len(rows) > PER_PAGE else ""
-    return {"families": rows[:PER_PAGE], "first": here if after else "", "next": more}
+    on = with_query(here, after=rows[-1].slug) if more else ""
+    return {"families": rows, "first": here if after else "", "next": on}
 
 
 def family(found: Family, query: Mapping[str, str], *, at: datetime) -> dict[str, Any]:

@@ -7,10 +7,9 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from agents.family import pages
-from agents.family.export import as_csv, as_markdown
+from agents.family.export import as_markdown, csv_of
 from agents.family.reading import family_for, report_of
-from agents.views import for_people
-from governance.people.signed_in import person
+from governance.people.signed_in import for_people, person
 
 
 @require_safe
@@ -36,7 +35,7 @@ def family(request: HttpRequest, slug: str) -> HttpResponse:
 def family_csv(request: HttpRequest, slug: str) -> HttpResponse:
     """The agents of the report as a table for a spreadsheet."""
     report = report_of(family_for(person(request), slug), at=timezone.now())
-    return _download(as_csv(report), "text/csv; charset=utf-8", f"family-{slug}.csv")
+    return _download(csv_of(report), "text/csv; charset=utf-8", f"family-{slug}.csv")
 
 
 @require_safe

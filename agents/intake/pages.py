@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -12,6 +11,8 @@ from agents.comparing import CHANGE_TONES, LABELS
 from agents.intake.services import CHANGED, NEW, REFUSED, RESULTS, SKIPPED, UNCHANGED
 from agents.models import ImportRun
 from agents.overview import badges_of
+from governance.base.addresses import with_query
+from governance.base.pagination import one_page
 
 PER_PAGE = 200
 RUNS_PER_PAGE = 50
@@ -61,8 +62,7 @@ def _segments(run: ImportRun, chosen: str) -> list[dict[str, Any]]:
 
 
 def _query(result: str, page: int = 1) -> str:
-    said = {"result": result, "page": page if page > 1 else ""}
-    return "?" + urlencode({name: value for name, value in said.items() if value})
+    return with_query("", result=result, page=page if page > 1 else "") or "?"
 
 
 def runs_page(runs: QuerySet[ImportRun], query: Mapping[str, str]) -> dict[str, Any]:
@@ -71,11 +71,8 @@ def runs_page(runs: QuerySet[ImportRun], query: Mapping[str, str]) -> dict[str, 
     if before and not (before.isdecimal() and len(before) < 18):
         raise Http404
     found = runs.filter(id__lt=int(before)) if before else runs
-    rows = list(
-        found.select_related("by", "runner", "family").defer("results")[: RUNS_PER_PAGE + 1]
-    )
-    more = len(rows) > RUNS_PER_PAGE
-    shown = rows[:RUNS_PER_PAGE]
+    light = found.select_related("by", "runner", "family").defer("results")
+    shown, more = one_page(light, RUNS_PER_PAGE)
     return {
         "runs": [(run, _counted(run), badges_of(run.counts.get("findings", {}))) for run in shown],
         "next": f"?before={shown[-1].pk}" if more else "",

@@ -7,20 +7,18 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from agents.forms import MOST_FILES, ImportForm
 from agents.intake import pages
 from agents.intake.archives import MAX_ZIP
 from agents.intake.exporting import export_family
 from agents.intake.fixing import fix_version
+from agents.intake.forms import MOST_FILES, ImportForm
 from agents.intake.permissions import runs_for
 from agents.intake.services import import_many
-from agents.models import ImportRun
-from agents.permissions import agent_for, why_not
-from agents.services import no_such_version
-from agents.views import for_people
+from agents.models import HEAVY, ImportRun
+from agents.permissions import version_for, why_not
 from governance.base.errors import NotThere
 from governance.people.permissions import Permission
-from governance.people.signed_in import person
+from governance.people.signed_in import for_people, person
 
 ALL = "all"
 
@@ -80,10 +78,7 @@ def _run(request: HttpRequest, run_id: int) -> ImportRun:
 @for_people
 def fix(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
     """A new draft with one finding mended, or all that are safe."""
-    agent = agent_for(request.user, slug)
-    version = agent.versions.filter(sequence=sequence).only("pk").first()
-    if version is None:
-        raise no_such_version(agent, sequence)
+    version = version_for(request.user, slug, sequence, without=HEAVY)
     key = request.POST.get("finding", "")
     draft = fix_version(
         version_id=version.pk,

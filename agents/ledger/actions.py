@@ -24,13 +24,6 @@ READING = frozenset(
         *("list_directory", "search_files", "codebase", "file_search", "grep_search"),
     }
 )
-WRITING = frozenset(
-    {
-        *("edit", "write", "multiedit", "notebookedit", "create", "delete", "move", "patch"),
-        *("write_file", "edit_file", "create_file", "delete_file", "str_replace", "apply_patch"),
-        *("replace_in_file", "write_to_file", "insert_edit_into_file", "editfiles", "rename"),
-    }
-)
 _COMMAND_KEYS = frozenset({"command", "cmd", "argv", "script", "commands", "shell", "command_line"})
 _PATH_KEYS = frozenset(
     {

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django.urls import reverse
 
@@ -24,7 +23,9 @@ from agents.ledger.reading import (
     ledger_of,
 )
 from agents.models import Agent, AgentVersion, Family, RuleClass, RuleMode, RuleStance
+from governance.base.addresses import with_query
 from governance.base.errors import NotThere, sentence_of
+from governance.base.pagination import one_page
 from governance.people.models import User
 
 PER_PAGE = 100
@@ -195,14 +196,14 @@ def rules(query: Mapping[str, str], user: User) -> dict[str, Any]:
     shown = agents.filter(family__slug=family) if family else agents
     if after := query.get("after", ""):
         shown = shown.filter(slug__gt=after)
-    page = list(shown[: PER_PAGE + 1])
+    page, more = one_page(shown, PER_PAGE)
     coverage = coverage_of(Agent.objects.values_list("pk", flat=True))
     return {
         "families": _families(coverage, family),
-        "agents": [(one, coverage.get(one.pk, Coverage())) for one in page[:PER_PAGE]],
+        "agents": [(one, coverage.get(one.pk, Coverage())) for one in page],
         "whole": sum(coverage.values(), Coverage()),
         "chosen": family,
-        "next": _url(family, page[PER_PAGE - 1].slug) if len(page) > PER_PAGE else "",
+        "next": _url(family, page[-1].slug) if more else "",
         "first": _url(family) if after else "",
         "waiting": _all_waiting(user),
     }
@@ -230,5 +231,4 @@ def _all_waiting(user: User) -> list[dict[str, Any]]:
 
 
 def _url(family: str, after: str = "") -> str:
-    query = {name: value for name, value in (("family", family), ("after", after)) if value}
-    return reverse("rules") + (f"?{urlencode(query)}" if query else "")
+    return with_query(reverse("rules"), family=family, after=after)

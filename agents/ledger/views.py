@@ -10,8 +10,7 @@ from agents.ledger import pages, services
 from agents.ledger.forms import ReasonForm, RuleForm, TryForm
 from agents.models import RuleStance
 from agents.permissions import agent_for
-from agents.views import for_people
-from governance.people.signed_in import person
+from governance.people.signed_in import for_people, person
 
 
 @require_safe

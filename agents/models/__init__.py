@@ -7,6 +7,7 @@ from agents.models.compliance import (
 )
 from agents.models.definitions import (
     CHANGE_CLASSES,
+    HEAVY,
     Agent,
     AgentVersion,
     Coordination,
@@ -58,6 +59,7 @@ __all__ = [
     "Coordination",
     "Environment",
     "Family",
+    "HEAVY",
     "Halt",
     "ImportRun",
     "Judgement",

@@ -10,6 +10,8 @@ from django.urls import reverse
 
 from agents.changes import ChangeClass
 
+# The columns of a version that only its own pages read.
+HEAVY = ("raw", "text", "contract", "frontmatter")
 CHANGE_CLASSES = [(one.value, one.value.capitalize()) for one in ChangeClass]
 
 

@@ -10,9 +10,8 @@ from agents.ownership.forms import HandOverForm
 from agents.ownership.permissions import check_may_hand_over
 from agents.ownership.services import hand_over
 from agents.permissions import agent_for
-from agents.views import for_people
 from governance.base.errors import sentence_of
-from governance.people.signed_in import person
+from governance.people.signed_in import for_people, person
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

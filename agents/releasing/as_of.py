@@ -12,8 +12,15 @@ from typing import Any
 
 from django.db.models import F, Q
 
-from agents.models import Environment, PrincipleClaim, Release, ReleaseKind, ReviewBasis, Suspension
-from agents.overview import HEAVY
+from agents.models import (
+    HEAVY,
+    Environment,
+    PrincipleClaim,
+    Release,
+    ReleaseKind,
+    ReviewBasis,
+    Suspension,
+)
 from agents.permissions import agents_for
 from agents.standing import requires_law
 from governance.base.errors import NotThere

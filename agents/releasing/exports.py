@@ -1,13 +1,12 @@
 """A moment as JSON, signed, and as CSV."""
 
-import csv
-import io
 from datetime import datetime
 from typing import Any
 
 from agents.releasing.as_of import AsOf, Row
 from governance.audit.receipts import sign
 from governance.base.canonical import digest_of, stamp
+from governance.base.spreadsheet import as_csv
 from governance.constitution.models import ConstitutionVersion
 from governance.people.models import Runner, User
 
@@ -97,12 +96,7 @@ def moment(at: datetime | None) -> str | None:
 
 def csv_of(past: AsOf) -> str:
     """One line for each agent, for a spreadsheet."""
-    out = io.StringIO()
-    lines = csv.writer(out)
-    lines.writerow(COLUMNS)
-    for row in past.rows:
-        lines.writerow([_cell(value) for value in _cells(row, past)])
-    return out.getvalue()
+    return as_csv(COLUMNS, (_cells(row, past) for row in past.rows))
 
 
 def _cells(row: Row, past: AsOf) -> list[Any]:
@@ -112,7 +106,7 @@ def _cells(row: Row, past: AsOf) -> list[Any]:
         release.agent.family.slug,
         release.version.sequence,
         release.version.sha256,
-        "yes" if row.runs else "no",
+        row.runs,
         row.reason,
         release.kind,
         stamp(release.at),
@@ -123,9 +117,3 @@ def _cells(row: Row, past: AsOf) -> list[Any]:
         past.law.sha256 if past.law else "",
         moment(row.until),
     ]
-
-
-def _cell(value: Any) -> str:
-    """Text that a spreadsheet does not take for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -1,5 +1,6 @@
 """What people type about releases; what it means is decided by the services."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -7,10 +8,11 @@ from zoneinfo import ZoneInfo, available_timezones
 from django import forms
 from django.utils.dateparse import parse_datetime
 
-from agents.models import Environment
+from agents.models import Agent, Environment
 from agents.releasing.services import LONGEST_HOURS, LONGEST_REASON, SHORTEST_EMERGENCY
 
 PRODUCTION = "production"
+MOST_VERSIONS = 100
 
 
 class EnvironmentField(forms.ModelChoiceField):
@@ -22,12 +24,25 @@ class EnvironmentField(forms.ModelChoiceField):
         )
 
 
+def _reason(help_text: str) -> forms.CharField:
+    widget = forms.Textarea(attrs={"rows": 3})
+    return forms.CharField(max_length=LONGEST_REASON, widget=widget, help_text=help_text)
+
+
+class ReleaseForm(forms.Form):
+    """``without`` are the environments where the version is released already."""
+
+    environment = EnvironmentField()
+
+    def __init__(self, *args: Any, without: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["environment"]
+        field.queryset = field.queryset.exclude(pk__in=without)
+        self.is_everywhere = not field.queryset.exists()
+
+
 class RollBackForm(forms.Form):
-    reason = forms.CharField(
-        max_length=LONGEST_REASON,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="What went wrong with what runs now.",
-    )
+    reason = _reason("What went wrong with what runs now.")
 
 
 class BreakGlassForm(forms.Form):
@@ -47,12 +62,29 @@ class BreakGlassForm(forms.Form):
     )
 
 
-class FamilySuspendForm(forms.Form):
-    reason = forms.CharField(
-        max_length=LONGEST_REASON,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Runners and people read this.",
+class SuspendForm(forms.Form):
+    """``version`` is empty where the whole agent is meant."""
+
+    version = forms.TypedChoiceField(
+        coerce=int, empty_value=None, required=False, label="What to suspend"
     )
+    reason = _reason("Runners and people read this.")
+
+    def __init__(self, *args: Any, sequences: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        numbered: list[tuple[Any, str]] = [(number, f"Version {number}") for number in sequences]
+        field: Any = self.fields["version"]
+        field.choices = [("", "The whole agent"), *numbered]
+
+    @classmethod
+    def of(cls, agent: Agent, data: Any = None) -> "SuspendForm":
+        """The form for the newest versions of an agent, as many as its page shows."""
+        numbers = agent.versions.order_by("-sequence").values_list("sequence", flat=True)
+        return cls(data, sequences=list(numbers[:MOST_VERSIONS]))
+
+
+class FamilySuspendForm(forms.Form):
+    reason = _reason("Runners and people read this.")
 
 
 class AsOfForm(forms.Form):

@@ -4,10 +4,18 @@ from datetime import datetime
 from typing import Any
 
 from agents.comparing import Comparison, comparison_with
-from agents.models import Agent, AgentVersion, Environment, Family, Release, ReleaseKind, Suspension
-from agents.overview import HEAVY
+from agents.models import (
+    HEAVY,
+    Agent,
+    AgentVersion,
+    Environment,
+    Family,
+    Release,
+    ReleaseKind,
+)
+from agents.overview import released
 from agents.permissions import why_not
-from agents.releasing.forms import FamilySuspendForm
+from agents.releasing.forms import FamilySuspendForm, ReleaseForm, SuspendForm
 from agents.releasing.permissions import check_may_break_glass, check_may_release
 from agents.releasing.services import current_release
 from agents.resolving import check_served, standing_releases
@@ -18,9 +26,10 @@ from governance.constitution.models import ConstitutionVersion
 from governance.constitution.services import current_sha256
 from governance.people.models import User
 from governance.people.permissions import Permission
-from governance.review.models import Verdict, Vote
+from governance.review.models import Review, Verdict, Vote
 
 MOST_RELEASES = 30
+MOST_SUSPENSIONS = 20
 
 
 def where_it_runs(found: Agent, user: User, *, at: datetime) -> dict[str, Any]:
@@ -133,16 +142,37 @@ def family_suspension(
     found = family.suspensions.select_related("suspended_by", "lifted_by")
     return {
         "suspended_family": family,
-        "family_suspensions": list(found[:20]),
+        "family_suspensions": list(found[:MOST_SUSPENSIONS]),
         "family_suspend_form": form or FamilySuspendForm(),
         "why_no_family_suspension": why_not(user, Permission.SUSPEND),
     }
 
 
-def active_family_suspensions(found: Agent) -> list[Suspension]:
-    """What stops an agent by its family."""
-    active = found.family.suspensions.filter(lifted_at=None)
-    return list(active.select_related("suspended_by"))
+def suspensions_panel(found: Agent, user: User, form: SuspendForm) -> dict[str, Any]:
+    """What stops an agent, or one version of it, by itself or by its family."""
+    of_family = found.family.suspensions.filter(lifted_at=None)
+    related = found.suspensions.select_related("version", "suspended_by", "lifted_by")
+    light = related.defer(*(f"version__{name}" for name in (*HEAVY, "findings")))
+    return {
+        "family_stops": list(of_family.select_related("suspended_by")),
+        "suspensions": list(light[:MOST_SUSPENSIONS]),
+        "suspend_form": form,
+        "why_no_suspension": why_not(user, Permission.SUSPEND),
+    }
+
+
+def release_panel(
+    found: AgentVersion, review: Review | None, user: User, *, law: str, at: datetime
+) -> dict[str, Any]:
+    """Where the version runs, and the form for the environments where it does not yet."""
+    current = released([found.agent_id])[found.agent_id]
+    here = [r for r in current if review and (r.version_id, r.review_id) == (found.pk, review.pk)]
+    return {
+        "runs_in": [r.environment.name for r in current if r.version_id == found.pk],
+        "release_form": ReleaseForm(without=[release.environment_id for release in here]),
+        "why_no_release": why_not(user, Permission.RELEASE)
+        or sentence_of(check_releasable, found, environment=None, law=law, at=at),
+    }
 
 
 def release_of(found: Agent, release_id: int) -> Release:

@@ -6,9 +6,10 @@ from django.db import transaction
 
 from agents.importing import storable
 from agents.models import Agent, AgentVersion, Environment, Family, Release, ReleaseKind, Suspension
-from agents.permissions import check_person, excluded_from
+from agents.permissions import check_person, excluded_from, no_such_version
 from agents.releasing.permissions import check_may_break_glass, check_may_release
-from agents.services import ask_for_approval, locked_agent, locked_version, no_such_version
+from agents.reviewing.services import ask_for_approval
+from agents.services import locked_agent, locked_version
 from agents.standing import check_releasable, requires_compliance, suspended, suspensions_of
 from governance.audit.services import append
 from governance.base.canonical import sha256_hex, stamp

@@ -14,6 +14,8 @@ urlpatterns = [
         views.lift_family,
         name="family-lift",
     ),
+    path("agents/<slug:slug>/suspend/", views.suspend, name="agent-suspend"),
+    path("agents/<slug:slug>/suspensions/<int:suspension_id>/lift/", views.lift, name="agent-lift"),
     path(
         "agents/<slug:slug>/releases/<int:release_id>/roll-back/",
         views.roll_back,

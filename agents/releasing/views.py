@@ -9,9 +9,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from agents.forms import ReleaseForm
-from agents.models import AgentVersion, Family
-from agents.permissions import agent_for
+from agents.models import Family
+from agents.pages import agent as agent_page
+from agents.permissions import agent_for, version_for
 from agents.releasing import pages, services
 from agents.releasing.as_of import AsOf, as_of
 from agents.releasing.exports import csv_of, signed_report
@@ -20,28 +20,19 @@ from agents.releasing.forms import (
     AsOfForm,
     BreakGlassForm,
     FamilySuspendForm,
+    ReleaseForm,
     RollBackForm,
+    SuspendForm,
 )
-from agents.services import no_such_version
-from agents.views import for_people
 from governance.base.errors import InvalidInput, NotThere
-from governance.people.signed_in import person
-
-
-def _version(request: HttpRequest, slug: str, sequence: int) -> AgentVersion:
-    owner = agent_for(request.user, slug)
-    related = owner.versions.select_related("agent__family", "author", "proposed_by__owner")
-    version = related.filter(sequence=sequence).first()
-    if version is None:
-        raise no_such_version(owner, sequence)
-    return version
+from governance.people.signed_in import for_people, person
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_people
 def release(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
     """What would change there, and the button that releases it."""
-    found = _version(request, slug, sequence)
+    found = version_for(request.user, slug, sequence)
     posted = request.method == "POST"
     form = ReleaseForm(request.POST if posted else request.GET or {"environment": PRODUCTION})
     if not form.is_valid():
@@ -87,7 +78,7 @@ def roll_back(request: HttpRequest, slug: str, release_id: int) -> HttpResponse:
 @reauthentication_required
 def break_glass(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
     """An emergency: serve for some hours what nobody approved. Takes a fresh sign-in."""
-    found = _version(request, slug, sequence)
+    found = version_for(request.user, slug, sequence)
     form = BreakGlassForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         made = services.break_glass(
@@ -192,3 +183,31 @@ def past_json(request: HttpRequest) -> HttpResponse:
 
 def _filename(found: AsOf) -> str:
     return f"as-of-{found.environment.slug}-{found.at:%Y%m%dT%H%M%S%z}".replace("+", "-")
+
+
+@require_POST
+@for_people
+def suspend(request: HttpRequest, slug: str) -> HttpResponse:
+    found = agent_for(request.user, slug)
+    form = SuspendForm.of(found, request.POST)
+    if not form.is_valid():
+        context = agent_page(found, person(request), at=timezone.now(), form=form)
+        return render(request, "agents/agent.html", context, status=400)
+    services.suspend(
+        slug=slug,
+        sequence=form.cleaned_data["version"],
+        reason=form.cleaned_data["reason"],
+        by=person(request),
+        at=timezone.now(),
+    )
+    messages.success(request, "Suspended. Runners are refused from now on.")
+    return redirect(found)
+
+
+@require_POST
+@for_people
+def lift(request: HttpRequest, slug: str, suspension_id: int) -> HttpResponse:
+    found = agent_for(request.user, slug)
+    services.lift(suspension_id=suspension_id, by=person(request), at=timezone.now())
+    messages.success(request, "The suspension is lifted.")
+    return redirect(found)

@@ -1,12 +1,17 @@
-"""The table of what each change needs: class by tier by environment."""
+"""The table of what each change needs, class by tier by environment; the form to submit one."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from agents.changes import ChangeClass
 from agents.comparing import CHANGE_TONES, LABELS
-from agents.models import Environment, Tier
+from agents.models import AgentVersion, Environment, Tier
+from agents.permissions import check_may_submit
 from agents.review_policy import Requirement, ReviewRules
+from agents.reviewing.forms import SubmitForm
+from agents.standing import check_submittable
+from governance.base.errors import sentence_of
+from governance.people.models import User
 
 # The gravest first, as people look for it.
 CLASSES = tuple(sorted(ChangeClass, key=lambda one: -one.rank))
@@ -61,3 +66,13 @@ def _row(
         rules.requirement(classes, tier=tier),
         tuple(rules.requirement(classes, tier=tier, environment=place) for place in environments),
     )
+
+
+def submit_panel(version: AgentVersion, user: User, *, law: str) -> dict[str, Any]:
+    """The form that submits a version, and why this person or this version may not."""
+    settled = sentence_of(check_submittable, version, law=law)
+    return {
+        "why_no_submission": sentence_of(check_may_submit, user, version.agent) or settled,
+        "can_be_submitted": not settled,
+        "submit_form": SubmitForm(),
+    }

@@ -18,7 +18,6 @@ from governance.asking.models import (
     Ask,
     AskKind,
     Audience,
-    Notification,
     NotificationState,
     Policy,
     ReviewLink,
@@ -145,16 +144,6 @@ def record_sighting(*, ask_id: int, user: User, at: datetime) -> Sighting:
 def open_asks_for(user: User) -> QuerySet[Ask]:
     """Open questions, without those that this person may not answer."""
     return Ask.objects.open().exclude(excluded__contains=[user.pk])
-
-
-def next_notice(ask: Ask) -> datetime | None:
-    """When people are told again; nothing once the question is closed."""
-    return ask.next_action_at
-
-
-def who_was_told(ask: Ask) -> QuerySet[Notification]:
-    """Every notice about this question with its recipient, the oldest first."""
-    return ask.notifications.select_related("recipient").order_by("created_at", "id")
 
 
 def ladder_view(ask: Ask, *, at: datetime) -> list[dict[str, Any]]:

@@ -13,11 +13,6 @@ class Actor:
     def __str__(self) -> str:
         return f"{self.kind}:{self.id}"
 
-    @property
-    def is_human(self) -> bool:
-        """Only people decide, vote, ratify and release."""
-        return self.kind == "user"
-
 
 def system(name: str) -> Actor:
     """A part of the portal itself, such as the sweep. It never decides."""

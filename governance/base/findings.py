@@ -15,6 +15,14 @@ class Severity(StrEnum):
     ERROR = "error"
 
 
+_GRAVITY = {severity: -rank for rank, severity in enumerate(Severity)}
+
+
+def by_gravity(severity: str, line: int) -> tuple[int, int]:
+    """The order in which pages list findings: errors first, then by line."""
+    return _GRAVITY[Severity(severity)], line
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing noticed.

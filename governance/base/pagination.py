@@ -1,5 +1,8 @@
 """Keyset pagination: the same cost on the first page and on the last."""
 
+from typing import Any
+
+from django.db.models import QuerySet
 from rest_framework.pagination import CursorPagination
 
 
@@ -8,3 +11,9 @@ class KeysetPagination(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
+
+
+def one_page(found: QuerySet[Any], size: int) -> tuple[list[Any], bool]:
+    """As many rows as a page holds, and whether there are more after them."""
+    rows = list(found[: size + 1])
+    return rows[:size], len(rows) > size

@@ -87,15 +87,10 @@ def _in_one(
     return found
 
 
-def side_by_side(old: str, new: str) -> list[Row]:
-    """The same in two columns, lines that replace each other on one row."""
-    before, after = old.split("\n"), new.split("\n")
-    return _in_two(before, after, list(_hunks(before, after)))
-
-
 def _in_two(
     before: Sequence[str], after: Sequence[str], hunks: Sequence[Sequence[Opcode]]
 ) -> list[Row]:
+    """The same in two columns, lines that replace each other on one row."""
     found: list[Row] = []
     changed = sum(i2 - i1 for hunk in hunks for tag, i1, i2, _, _ in hunk if tag != "equal")
     for hunk in hunks:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from governance.base.errors import Conflict
-from governance.base.findings import Finding, Severity
+from governance.base.findings import Finding, Severity, by_gravity
 from governance.constitution.amending import compare_law_texts
 from governance.constitution.lawtext import law_of, law_of_text
 from governance.constitution.levels import Needed, Proposal, votes_needed
@@ -19,7 +19,6 @@ from governance.constitution.services import MAIN, check_size, current, import_c
 from governance.people.models import User
 
 BLANK = Path(__file__).parent / "starts" / "blank.md"
-_GRAVITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class LawPreview:
 
     @property
     def findings(self) -> list[Finding]:
-        return sorted(self.parsed.findings, key=lambda one: (_GRAVITY[one.severity], one.line))
+        return sorted(self.parsed.findings, key=lambda one: by_gravity(one.severity, one.line))
 
     @property
     def fixable(self) -> frozenset[str]:

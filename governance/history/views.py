@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from governance.base.pagination import one_page
 from governance.history.forms import HistoryFilter
 from governance.history.services import (
     actors_meant,
@@ -30,11 +31,11 @@ def history(request: HttpRequest) -> HttpResponse:
     found = search(**_meant(wanted))
     if before:
         found = found.filter(id__lt=before)
-    rows = list(found[: PAGE + 1])
+    rows, more = one_page(found, PAGE)
     context = {
         "form": form,
-        "entries": entries(rows[:PAGE]),
-        "older": rows[PAGE - 1].pk if len(rows) > PAGE else None,
+        "entries": entries(rows),
+        "older": rows[-1].pk if more else None,
         "is_first": not before,
     }
     return render(request, "history/history.html", context)

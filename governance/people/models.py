@@ -193,7 +193,3 @@ class RunnerKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}…"
-
-    def is_usable(self, *, at: datetime) -> bool:
-        """Neither revoked nor expired."""
-        return self.revoked_at is None and at < self.expires_at

@@ -8,7 +8,8 @@ import pytest
 
 from agents.models import AgentVersion, Release
 from agents.releasing.services import release
-from agents.services import import_definition, submit_version, vote
+from agents.reviewing.services import submit_version, vote
+from agents.services import import_definition
 from governance.constitution import services as law
 from governance.constitution.models import ConstitutionVersion
 from governance.people.models import Role, User

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from agents import services
 from agents.models import AgentVersion, Environment, Release, ReviewRule, Suspension
 from agents.releasing import services as releasing
+from agents.reviewing import services as reviewing
 from governance.asking.models import Policy
 from governance.audit.models import AuditEvent
 from governance.people.models import Role
@@ -49,7 +49,7 @@ def vote(client: Any, action: str, version: AgentVersion, **more: str) -> str:
 
 def submitted(author: Any = None) -> AgentVersion:
     version = acts.bring_in(author)
-    services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     return version
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from agents import services
+from agents.reviewing import services as reviewing
 from governance.people.models import Role, Scope
 from governance.people.services import issue_key
 from tests.agents import acts
@@ -99,7 +99,7 @@ def test_a_first_version_has_nothing_to_compare_with(client, changed):
 
 
 def test_a_version_keeps_being_compared_with_what_its_review_compared(client, changed):
-    services.submit_version(version_id=changed.pk, by=changed.author, at=NOW)
+    reviewing.submit_version(version_id=changed.pk, by=changed.author, at=NOW)
     for _ in range(2):
         acts.say(changed, acts.approver())
     acts.approve(acts.bring_in(raw=CHANGED + b"\nMore.\n"))
@@ -116,7 +116,7 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(client, changed, query
 
 
 def test_the_version_page_the_agent_and_the_board_name_the_class(client, changed):
-    services.submit_version(version_id=changed.pk, by=changed.author, at=NOW)
+    reviewing.submit_version(version_id=changed.pk, by=changed.author, at=NOW)
     text = page(client, "/agents/worker/versions/2/")
     assert f'href="{URL}"' in text
     assert text.index("Look at this first") < text.index('id="review"')

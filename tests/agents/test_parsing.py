@@ -69,16 +69,18 @@ def test_every_part_of_the_backend_definition_is_counted(backend):
 
 
 def test_triggers_are_nine_general_ten_of_the_domain_and_the_closing_paragraph(backend):
-    assert [len(backend.triggers_of(kind)) for kind in TriggerKind] == [9, 10, 1]
-    (closing,) = backend.triggers_of(TriggerKind.CLOSING)
+    kinds = [trigger.kind for trigger in backend.triggers]
+    assert [kinds.count(kind) for kind in TriggerKind] == [9, 10, 1]
+    closing = backend.triggers[kinds.index(TriggerKind.CLOSING)]
     assert closing.title.startswith("When facing")
     assert closing.text in backend.closing
     assert closing.line == 156
 
 
 def test_rules_are_six_never_and_three_always(backend):
-    assert len(backend.rules_of(Modality.NEVER)) == 6
-    assert len(backend.rules_of(Modality.ALWAYS)) == 3
+    modalities = [rule.modality for rule in backend.rules]
+    assert modalities.count(Modality.NEVER) == 6
+    assert modalities.count(Modality.ALWAYS) == 3
     rule = next(rule for rule in backend.rules if "external" in rule.text)
     assert rule.key == "never-add-external-dependencies-without-approval"
     assert (rule.text, rule.line) == ("NEVER add external dependencies without approval", 92)
@@ -174,7 +176,7 @@ def test_the_sample_family_is_complete(path):
     assert agent.tools
     for part in ("principles", "rules", "workflow", "coordination", "quality", "payload_fields"):
         assert getattr(agent, part), part
-    assert agent.triggers_of(TriggerKind.CLOSING)
+    assert any(trigger.kind is TriggerKind.CLOSING for trigger in agent.triggers)
     assert any(edge.peer_kind is PeerKind.PEOPLE for edge in agent.coordination)
 
 

@@ -6,7 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from agents import services
+from agents.reviewing import services as reviewing
 from governance.review.comments import comment
 from governance.review.models import Comment
 from governance.review.services import latest_review
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def in_review(raw=None):
     version = acts.bring_in(raw=raw)
-    services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     return version
 
 

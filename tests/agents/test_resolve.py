@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from agents import services
 from agents.releasing import services as releasing
+from agents.reviewing import services as reviewing
 from governance.audit.receipts import jwks
 from governance.base.canonical import sha256_hex
 from governance.people.models import Role, Scope
@@ -157,7 +157,7 @@ def test_nothing_before_its_release(fetch, state):
     acts.ratify()
     version = acts.bring_in()
     if state == "in review":
-        services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+        reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     if state == "approved":
         acts.approve(version)
     answer = fetch()

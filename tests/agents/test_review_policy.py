@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from agents import services
 from agents.changes import ChangeClass
 from agents.comparing import CHANGE_TONES, LABELS, comparison_of
 from agents.models import AgentVersion, ReviewBasis, ReviewRule, Tier
+from agents.reviewing import services as reviewing
 from governance.asking.models import Ask, Policy
 from governance.audit.models import AuditEvent
 from governance.base.errors import Conflict
@@ -32,7 +32,7 @@ def approved() -> AgentVersion:
 
 def submitted(raw: bytes) -> tuple[AgentVersion, Review]:
     version = acts.bring_in(raw=raw)
-    return version, services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    return version, reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
 
 
 def test_every_class_has_a_label_and_a_tone():
@@ -121,12 +121,12 @@ def test_no_vote_counts_once_another_version_is_approved():
     acts.approve(acts.bring_in(raw=FIRST + b"\n- NEVER print secrets\n"))
     with pytest.raises(Conflict, match="Another version was approved"):
         acts.say(slow, acts.approver())
-    again = services.submit_version(version_id=slow.pk, by=slow.author, at=NOW)
+    again = reviewing.submit_version(version_id=slow.pk, by=slow.author, at=NOW)
     assert again.pk != review.pk
     assert again.required_votes == 2
     assert ReviewBasis.objects.get(review=again).change_class == "privilege"
     with pytest.raises(Conflict, match="in review already"):
-        services.submit_version(version_id=slow.pk, by=slow.author, at=NOW)
+        reviewing.submit_version(version_id=slow.pk, by=slow.author, at=NOW)
 
 
 def test_the_mail_names_the_class_and_what_changed():

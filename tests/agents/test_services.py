@@ -11,6 +11,7 @@ from agents import services
 from agents.importing import MAX_BYTES
 from agents.models import Agent, AgentVersion, Family, Release, Rule, Suspension
 from agents.releasing import services as releasing
+from agents.reviewing import services as reviewing
 from governance.asking.models import Ask
 from governance.audit.models import AuditEvent
 from governance.audit.services import verify
@@ -202,7 +203,7 @@ def test_versions_and_releases_are_never_changed_or_deleted(statement):
 def test_a_submitted_version_is_in_review_and_asked_about():
     acts.ratify()
     version = acts.bring_in()
-    review = services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    review = reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     assert (review.status, review.version_sha256) == ("in_review", version.sha256)
     assert review.constitution_sha256
     ask = Ask.objects.open().get(subject=f"review:{review.pk}")
@@ -213,12 +214,12 @@ def test_a_submitted_version_is_in_review_and_asked_about():
 @pytest.mark.parametrize("state", ["in_review", "approved", "rejected", "changes_requested"])
 def test_what_is_in_review_or_settled_is_not_submitted_again(state):
     version = acts.bring_in()
-    services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     verdict = {"approved": "approve", "rejected": "reject"}.get(state, "request_changes")
     if state != "in_review":
         acts.say(version, acts.approver(), verdict, "because")
     with pytest.raises(Conflict):
-        services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+        reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     assert Review.objects.count() == 1
 
 
@@ -226,7 +227,7 @@ def test_only_people_who_propose_submit():
     version = acts.bring_in()
     for principal in (acts.approver(), RunnerFactory()):
         with pytest.raises(NotPermitted):
-            services.submit_version(version_id=version.pk, by=principal, at=NOW)
+            reviewing.submit_version(version_id=version.pk, by=principal, at=NOW)
     assert not Review.objects.exists()
 
 
@@ -248,7 +249,7 @@ def everybody_who_may_not_approve() -> dict[str, Any]:
 def test_nobody_approves_what_they_wrote(who):
     principal = everybody_who_may_not_approve()[who]
     version = acts.bring_in(principal) if who != "runner" else acts.bring_in()
-    services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     with pytest.raises(NotPermitted):
         acts.say(version, principal)
     assert not Vote.objects.exists()
@@ -257,7 +258,7 @@ def test_nobody_approves_what_they_wrote(who):
 def test_the_owner_of_the_proposing_runner_cannot_approve():
     runner = RunnerFactory(owner=UserFactory(roles=[Role.OWNER, Role.APPROVER]))
     version, _ = imported(acts.definition(), by=runner)
-    services.submit_version(version_id=version.pk, by=acts.owner(), at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=acts.owner(), at=NOW)
     with pytest.raises(NotPermitted):
         acts.say(version, runner.owner)
     assert acts.say(version, acts.approver()).status == "approved"
@@ -267,7 +268,7 @@ def test_the_agents_owner_may_approve_what_others_wrote():
     boss = UserFactory(roles=[Role.OWNER, Role.APPROVER])
     acts.bring_in(boss)
     version = acts.bring_in(acts.owner(), raw=acts.definition(more="x"))
-    services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     assert acts.say(version, boss).status == "approved"
 
 
@@ -278,7 +279,7 @@ def test_a_draft_takes_no_votes():
 
 def test_a_vote_on_another_text_is_refused():
     version = acts.bring_in()
-    services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     version.sha256 = "0" * 64
     with pytest.raises(Conflict):
         acts.say(version, acts.approver())
@@ -286,11 +287,11 @@ def test_a_vote_on_another_text_is_refused():
 
 def test_no_vote_counts_under_a_constitution_that_has_changed_and_submitting_asks_anew():
     version = acts.bring_in()
-    first = services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    first = reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     acts.ratify()
     with pytest.raises(Conflict):
         acts.say(version, acts.approver())
-    second = services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    second = reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     first.refresh_from_db()
     assert (first.status, second.status) == ("withdrawn", "in_review")
     assert acts.say(version, acts.approver()).status == "approved"
@@ -323,7 +324,7 @@ def test_a_draft_is_not_released():
 def test_what_is_not_approved_is_not_released(verdict):
     acts.ratify()
     version = acts.bring_in()
-    services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     if verdict:
         acts.say(version, acts.approver(), verdict, "because")
     refused_release(version, "not_approved")

@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from agents import services
 from agents.models import Release, Suspension
 from agents.releasing import services as releasing
+from agents.reviewing import services as reviewing
 from governance.audit.models import AuditEvent
 from governance.people.models import Role
 from governance.review.models import Review, Vote
@@ -169,7 +169,7 @@ def test_the_whole_way_from_draft_to_production(client):
 def test_the_author_cannot_approve_on_the_page(client, superuser):
     author = sign_in(client, Role.OWNER, Role.APPROVER, is_superuser=superuser)
     version = acts.bring_in(author)
-    services.submit_version(version_id=version.pk, by=author, at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=author, at=NOW)
     answer = client.post(f"{VERSION}vote/", {"verdict": "approve", "seen_sha256": version.sha256})
     assert answer.status_code == 403
     assert "somebody else has to vote" in text_of(answer)
@@ -179,7 +179,7 @@ def test_the_author_cannot_approve_on_the_page(client, superuser):
 
 def test_a_request_for_changes_needs_a_comment(client):
     version = acts.bring_in()
-    services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     sign_in(client, Role.APPROVER)
     posted = {"verdict": "request_changes", "seen_sha256": version.sha256}
     assert client.post(f"{VERSION}vote/", posted).status_code == 400

@@ -7,9 +7,7 @@ import pytest
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 INCLUDE = re.compile(r'{% include "(?P<name>[^"]+)"(?P<rest>[^%]*)%}')
-SOURCES = {
-    str(path.relative_to(TEMPLATES)): path.read_text() for path in TEMPLATES.rglob("*.html")
-}
+SOURCES = {str(path.relative_to(TEMPLATES)): path.read_text() for path in TEMPLATES.rglob("*.html")}
 
 
 def has_a_form(name: str) -> bool:

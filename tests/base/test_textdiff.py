@@ -1,13 +1,13 @@
 """The texts side by side and in one column: every line once, and what changed marked."""
 
-from governance.base.textdiff import Line, inline, side_by_side
+from governance.base.textdiff import Line, both, inline
 
 OLD = "\n".join(f"line {n}" for n in range(1, 41))
 
 
 def test_the_same_text_shows_nothing():
     assert inline(OLD, OLD) == []
-    assert side_by_side(OLD, OLD) == []
+    assert both(OLD, OLD).rows == []
 
 
 def test_a_changed_line_is_shown_with_three_lines_around_it():
@@ -37,7 +37,7 @@ def test_no_changed_line_is_left_out_or_shown_twice():
 
 
 def test_side_by_side_marks_the_words_that_differ():
-    rows = side_by_side("NEVER add packages without approval", "NEVER add packages")
+    rows = both("NEVER add packages without approval", "NEVER add packages").rows
     left, right = rows[1].left, rows[1].right
     assert left is not None
     assert right is not None
@@ -46,7 +46,7 @@ def test_side_by_side_marks_the_words_that_differ():
 
 
 def test_a_line_without_a_counterpart_stands_alone():
-    rows = side_by_side("a\nb", "a\nx\ny\nb")
+    rows = both("a\nb", "a\nx\ny\nb").rows
     alone = [(row.old, row.new, row.left) for row in rows if row.kind == "changed"]
     assert alone == [(None, 2, None), (None, 3, None)]
 
@@ -61,7 +61,7 @@ def test_in_a_large_change_only_what_the_lines_begin_and_end_with_is_left_unmark
     old, new = (
         "\n".join(f"one {word} two {word} three {n}" for n in range(500)) for word in ("a", "b")
     )
-    row = side_by_side(old, new)[1]
+    row = both(old, new).rows[1]
     assert row.left is not None
     assert [(piece.text, piece.changed) for piece in row.left] == [
         ("one ", False),
@@ -72,5 +72,5 @@ def test_in_a_large_change_only_what_the_lines_begin_and_end_with_is_left_unmark
 
 def test_very_long_lines_are_compared_at_once():
     old, new = ("\n".join([words * 55] * 2900) for words in ("a b ", "b a c "))
-    rows = side_by_side(old, new)
+    rows = both(old, new).rows
     assert sum(row.kind == "changed" for row in rows) == 2900

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from agents.models import AgentVersion
 from agents.releasing.services import suspend
-from agents.services import submit_version
+from agents.reviewing.services import submit_version
 from governance.base.errors import NotPermitted
 from governance.people.models import Role, Runner
 from governance.people.services import issue_key

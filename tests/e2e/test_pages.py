@@ -23,6 +23,7 @@ from agents.intake.archives import Incoming
 from agents.intake.services import import_many
 from agents.models import AgentVersion, Opened, ReviewRule
 from agents.releasing import services as releasing
+from agents.reviewing import services as reviewing
 from escalations import acting, thread
 from governance.asking.claims import claim_ask
 from governance.asking.links import link_for, token_of
@@ -218,7 +219,7 @@ def test_the_pages_about_a_change(vera, visitor, stack):
         by=vera,
         at=timezone.now(),
     )
-    services.submit_version(version_id=newer.pk, by=vera, at=timezone.now())
+    reviewing.submit_version(version_id=newer.pk, by=vera, at=timezone.now())
     pages = {
         "version-changed": newer.get_absolute_url(),
         "change": f"{newer.get_absolute_url()}diff/",

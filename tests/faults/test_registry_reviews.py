@@ -12,6 +12,7 @@ from agents.batches.services import open_batch, vote_on_batch
 from agents.models import Agent, AgentVersion, ReviewRule
 from agents.releasing.services import release
 from agents.resolving import resolve
+from agents.reviewing import services as reviewing
 from agents.standing import check_releasable
 from governance.asking.models import Policy
 from governance.audit.models import AuditEvent
@@ -31,7 +32,7 @@ EVERY_ROLE = list(Role.values)
 
 def submitted(by=None, raw=None) -> AgentVersion:
     version = acts.bring_in(by, raw=raw)
-    services.submit_version(version_id=version.pk, by=version.author or acts.owner(), at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=version.author or acts.owner(), at=NOW)
     return version
 
 
@@ -88,7 +89,7 @@ def test_65_a_vote_on_what_was_shown_before_an_edit_does_not_count_for_the_edit(
     edited = submitted(shown.author, acts.definition(more="\nMore.\n"))
     for version_id, seen in ((edited.pk, shown.sha256), (shown.pk, edited.sha256)):
         with pytest.raises(Conflict, match="not the text you saw"):
-            services.vote(
+            reviewing.vote(
                 version_id=version_id,
                 by=acts.approver(),
                 verdict="approve",
@@ -261,7 +262,7 @@ def test_67_the_person_whom_the_commit_names_counts_as_author_whoever_brings_it_
         at=NOW,
         provenance={"author_name": "W", "author_email": "Writer@Example.org"},
     )
-    services.submit_version(version_id=version.pk, by=acts.owner(), at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=acts.owner(), at=NOW)
     with pytest.raises(NotPermitted, match="somebody else"):
         acts.say(version, writer)
     other, _ = services.import_definition(
@@ -402,7 +403,9 @@ def test_68_a_grave_change_is_not_hidden_in_a_list_of_harmless_ones():
 def test_68_an_approval_for_a_lenient_environment_opens_no_strict_one():
     acts.ratify()
     version = acts.bring_in()
-    services.submit_version(version_id=version.pk, by=version.author, at=NOW, environment="staging")
+    reviewing.submit_version(
+        version_id=version.pk, by=version.author, at=NOW, environment="staging"
+    )
     acts.say(version, acts.approver())
     with pytest.raises(Conflict, match="staging only"):
         release(version_id=version.pk, environment="production", by=acts.owner(), at=NOW)
@@ -468,7 +471,7 @@ def test_70_a_rejected_version_stays_rejected_whatever_comes_after():
     with pytest.raises(Conflict):
         acts.say(version, acts.approver())
     with pytest.raises(Conflict):
-        services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+        reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     with pytest.raises(Conflict):
         listed(version)
     with pytest.raises(Conflict):

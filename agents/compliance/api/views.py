@@ -9,9 +9,9 @@ from rest_framework.views import APIView
 from agents.compliance.api.serializers import ImpactSerializer, MatrixSerializer
 from agents.compliance.impact import impact_of
 from agents.compliance.matrix import matrix_of
-from agents.permissions import agent_for
-from agents.services import no_such_version
-from governance.constitution.permissions import version_for
+from agents.models import HEAVY
+from agents.permissions import version_for
+from governance.constitution.permissions import version_for as law_for
 from governance.constitution.services import MAIN, current
 from governance.people.api.permissions import Person, person_or_runner_with
 from governance.people.models import Scope
@@ -23,10 +23,7 @@ class MatrixView(APIView):
     @extend_schema(operation_id="agents_versions_matrix", responses=MatrixSerializer)
     def get(self, request: Request, slug: str, sequence: int) -> Response:
         """A version against the principles it claims and those that bind every agent."""
-        agent = agent_for(request.user, slug)
-        version = agent.versions.filter(sequence=sequence).only("pk").first()
-        if version is None:
-            raise no_such_version(agent, sequence)
+        version = version_for(request.user, slug, sequence, without=HEAVY)
         matrix = matrix_of(version, current(), at=timezone.now())
         return Response(MatrixSerializer(matrix).data)
 
@@ -39,5 +36,5 @@ class ImpactView(APIView):
     @extend_schema(operation_id="constitution_version_impact", responses=ImpactSerializer)
     def get(self, request: Request, sequence: int) -> Response:
         """Which claims, rules, approvals and releases a version of the law touches."""
-        version = version_for(request.user, MAIN, sequence)
+        version = law_for(request.user, MAIN, sequence)
         return Response(ImpactSerializer(impact_of(version, at=timezone.now())).data)

@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agents.forms import MOST_FILES, named_by
 from agents.intake.api.serializers import ImportBodySerializer, ImportSerializer
 from agents.intake.archives import Incoming, from_texts, from_uploads
+from agents.intake.forms import MOST_FILES, named_by
 from agents.intake.permissions import runs_for
 from agents.intake.services import import_many
 from governance.base.errors import InvalidInput, NotThere, TooLarge

@@ -14,6 +14,7 @@ from django.utils import timezone
 from agents import services
 from agents.models import AgentVersion
 from agents.releasing import services as releasing
+from agents.reviewing import services as reviewing
 from governance.audit.actors import system
 from governance.audit.services import append
 from governance.constitution import services as law
@@ -68,7 +69,7 @@ def _load(passwords: dict[str, str], *, at: datetime) -> str:
     versions = {version.agent.slug: version for version in _import(people["owner"], at)}
     for slug, voter in RELEASED.items():
         _release(versions[slug], people, people[voter], at)
-    services.submit_version(version_id=versions[IN_REVIEW].pk, by=people["owner"], at=at)
+    reviewing.submit_version(version_id=versions[IN_REVIEW].pk, by=people["owner"], at=at)
     return _runner(people["owner"], at)
 
 
@@ -116,8 +117,8 @@ def _import(owner: User, at: datetime) -> Iterable[AgentVersion]:
 
 def _release(version: AgentVersion, people: People, voter: User, at: datetime) -> None:
     owner = people["owner"]
-    services.submit_version(version_id=version.pk, by=owner, at=at)
-    services.vote(
+    reviewing.submit_version(version_id=version.pk, by=owner, at=at)
+    reviewing.vote(
         version_id=version.pk,
         by=voter,
         verdict="approve",

@@ -6,9 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agents.permissions import agent_for
+from agents.models import HEAVY
+from agents.permissions import version_for
 from agents.reviewing.api.serializers import ReviewSerializer, SubmitSerializer
-from agents.services import no_such_version, submit_version
+from agents.reviewing.services import submit_version
 from governance.base.errors import NotPermitted
 from governance.people.api.permissions import Person
 from governance.people.models import User
@@ -29,10 +30,7 @@ class Reviews(APIView):
             raise NotPermitted(PEOPLE_ONLY, code="people_only")
         said = SubmitSerializer(data=request.data)
         said.is_valid(raise_exception=True)
-        agent = agent_for(request.user, slug)
-        version = agent.versions.filter(sequence=sequence).only("pk").first()
-        if version is None:
-            raise no_such_version(agent, sequence)
+        version = version_for(request.user, slug, sequence, without=HEAVY)
         review = submit_version(
             version_id=version.pk, by=request.user, at=timezone.now(), **said.validated_data
         )

@@ -7,10 +7,10 @@ import rfc8785
 from django.db import transaction
 from django.db.utils import IntegrityError
 
-from agents import services
 from agents.batches.services import MOST_ITEMS, open_batch, vote_on_batch
 from agents.models import AgentVersion, Batch, BatchItem, ReviewBasis, ReviewRule
 from agents.releasing.services import break_glass, release
+from agents.reviewing import services as reviewing
 from governance.asking.models import Ask, Policy
 from governance.audit.models import AuditEvent
 from governance.audit.services import verify
@@ -178,7 +178,7 @@ def test_a_version_of_a_list_is_not_voted_on_by_itself():
 
 def test_a_version_in_its_own_review_leaves_that_one_for_the_list():
     version = drafts("a")[0]
-    own = services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    own = reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     batch = listed([version])
     own.refresh_from_db()
     assert own.status == ReviewStatus.WITHDRAWN
@@ -285,7 +285,7 @@ def test_unknown_versions_settled_ones_and_two_of_one_agent_are_refused():
     with pytest.raises(NotThere):
         open_batch(kind="baseline", version_ids=[999_999], title="", by=acts.owner(), at=NOW)
     version = drafts("a")[0]
-    services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     acts.say(version, acts.approver(), "reject", "No.")
     with pytest.raises(Conflict, match="a version 1|Worker|import the changed text"):
         listed([version])

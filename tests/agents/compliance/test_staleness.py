@@ -13,7 +13,7 @@ from agents.models import Agent, AgentVersion, Family, Release, Suspension
 from agents.overview import for_overview, overviews
 from agents.releasing.services import lift, release, roll_back, suspend
 from agents.resolving import Standing, receipt_of, resolve, stand
-from agents.services import submit_version
+from agents.reviewing.services import submit_version
 from agents.standing import label_of, standing_of, with_status
 from governance.base.errors import Conflict
 from governance.people.models import Runner

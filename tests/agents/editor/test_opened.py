@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from agents import services
 from agents.editor.opened import open_part, told
 from agents.models import Opened
+from agents.reviewing import services as reviewing
 from governance.base.errors import InvalidInput
 from governance.people.models import Role
 from tests.agents import acts
@@ -24,7 +24,7 @@ def page(client: Any, url: str = VERSION) -> str:
 @pytest.fixture
 def in_review(client):
     version = acts.bring_in(raw=acts.definition())
-    services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     return version
 
 

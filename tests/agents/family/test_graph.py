@@ -70,7 +70,7 @@ def test_edges_are_mutual_one_sided_or_to_oneself():
     graph = graph_of([member("a", "b", "c", "a"), member("b", "a"), member("c")])
     remarks = {edge.target: (edge.mutual, edge.is_one_sided) for edge in graph.edges_of("a")}
     assert remarks == {"b": (True, False), "c": (False, True), "a": (False, False)}
-    assert [edge.source for edge in graph.selves] == ["a"]
+    assert [edge.source for edge in graph.edges if edge.is_self] == ["a"]
 
 
 def test_who_names_nobody_and_is_named_by_nobody_is_unreachable():

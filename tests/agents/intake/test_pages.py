@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from agents.intake.archives import Incoming, from_path
+from agents.intake.archives import Incoming
 from agents.intake.services import import_many
 from agents.models import AgentVersion, Family, ImportRun
 from governance.audit.models import AuditEvent
@@ -208,26 +208,6 @@ def test_a_family_goes_out_as_it_came_in(client, olga):
     told = {file["path"]: file["sha256"] for file in manifest["files"]}
     assert told == {name: hashlib.sha256(raw).hexdigest() for name, raw in got.items()}
     assert client.get("/families/none/export.zip").status_code == 404
-
-
-def test_the_whole_corpus_goes_out_byte_for_byte(client, olga):
-    corpus = acts.SHARED / "corpus"
-    if not corpus.exists():
-        pytest.skip("the shared corpus is absent: set PORTAL_SHARED")
-    incoming = from_path(corpus)
-    import_many(
-        files=incoming,
-        family="corpus",
-        by=olga,
-        at=NOW,
-        source="command",
-        name="corpus",
-        family_per_folder=True,
-    )
-    got: dict[str, bytes] = {}
-    for slug in Family.objects.values_list("slug", flat=True):
-        got |= exported(client, slug)[0]
-    assert got == {file.path: file.raw for file in incoming if file.raw}
 
 
 # API

@@ -9,7 +9,7 @@ from agents.ledger.guarding import Question, escalation_for, guard
 from agents.ledger.services import judge_rule
 from agents.models import Halt, RuleObservation
 from agents.releasing.services import release, suspend
-from agents.services import submit_version
+from agents.reviewing.services import submit_version
 from escalations import acting
 from governance.audit.models import AuditEvent
 from governance.base.errors import NotThere

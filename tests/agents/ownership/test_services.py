@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from agents import services
 from agents.ownership.services import hand_over
+from agents.reviewing import services as reviewing
 from governance.audit.models import AuditEvent
 from governance.base.errors import InvalidInput, NotPermitted
 from governance.people.models import Membership, Role, Team
@@ -62,10 +62,10 @@ def test_members_of_the_team_submit_and_the_authors_still_do_not_vote(security):
     version = acts.bring_in(owner)
     member = acts.approver()
     with pytest.raises(NotPermitted):
-        services.submit_version(version_id=version.pk, by=member, at=NOW)
+        reviewing.submit_version(version_id=version.pk, by=member, at=NOW)
     handed(version.agent, owner, security, by=owner)
     Membership.objects.create(team=security, user=member)
-    review = services.submit_version(version_id=version.pk, by=member, at=NOW)
+    review = reviewing.submit_version(version_id=version.pk, by=member, at=NOW)
     assert review.excluded == sorted([owner.pk, member.pk])
     handed(version.agent, acts.owner(), by=owner)
     with pytest.raises(NotPermitted):

@@ -17,7 +17,7 @@ from agents.releasing import services
 from agents.releasing.as_of import AsOf, as_of
 from agents.releasing.exports import csv_of, report_of, signed_report
 from agents.resolving import resolve
-from agents.services import submit_version
+from agents.reviewing.services import submit_version
 from governance.audit.receipts import jwks
 from governance.base.canonical import digest_of
 from governance.base.errors import NotThere, Refusal

@@ -8,7 +8,7 @@ import pytest
 from agents.models import AgentVersion, Environment, Family, Release, Suspension
 from agents.releasing import services
 from agents.resolving import resolve
-from agents.services import submit_version
+from agents.reviewing.services import submit_version
 from governance.asking.models import Ask, Notification
 from governance.audit.models import AuditEvent
 from governance.audit.services import verify

@@ -6,10 +6,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from agents import services
 from agents.models import Environment, ReviewBasis, ReviewRule
 from agents.releasing.services import release
 from agents.review_policy import ReviewRules, strictest
+from agents.reviewing import services as reviewing
 from governance.asking.models import Policy
 from governance.base.errors import Conflict, NotThere
 from governance.people.models import Membership, Role, Team
@@ -39,7 +39,7 @@ def rule(change_class="new", votes=3, *teams, environment=None, tier="") -> Revi
 
 def submitted(environment=None, **changes):
     version = acts.bring_in()
-    review = services.submit_version(
+    review = reviewing.submit_version(
         version_id=version.pk, by=version.author, at=NOW, environment=environment, **changes
     )
     return version, review
@@ -51,7 +51,7 @@ def test_one_environment_asks_for_its_own_votes_and_all_for_the_most():
     assert review.required_votes == 1
     assert ReviewBasis.objects.get(review=review).environment.slug == "staging"
     acts.say(version, acts.approver())
-    everywhere = services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    everywhere = reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     assert everywhere.required_votes == 3
 
 
@@ -77,10 +77,10 @@ def test_what_is_approved_for_one_is_submitted_for_all_and_not_for_the_same_agai
     version, _ = submitted("staging")
     acts.say(version, acts.approver())
     with pytest.raises(Conflict, match="approved already"):
-        services.submit_version(
+        reviewing.submit_version(
             version_id=version.pk, by=version.author, at=NOW, environment="staging"
         )
-    services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     assert latest_review(version.subject).status == ReviewStatus.IN_REVIEW
 
 
@@ -118,7 +118,7 @@ def test_teams_of_the_policy_are_needed_and_a_team_without_voters_is_said_on_sub
 def test_a_cosmetic_change_is_approved_by_one_button():
     acts.approve(acts.bring_in())
     cosmetic = acts.bring_in(raw=acts.definition() + b"\n\n")
-    services.submit_version(version_id=cosmetic.pk, by=cosmetic.author, at=NOW)
+    reviewing.submit_version(version_id=cosmetic.pk, by=cosmetic.author, at=NOW)
     client = Client()
     client.force_login(acts.approver())
     assert "Approve cosmetic change" in client.get(cosmetic.get_absolute_url()).content.decode()
@@ -131,11 +131,11 @@ def test_no_such_button_where_words_change_or_nothing_was_ever_approved():
     client = Client()
     client.force_login(acts.approver())
     first = acts.bring_in()
-    services.submit_version(version_id=first.pk, by=first.author, at=NOW)
+    reviewing.submit_version(version_id=first.pk, by=first.author, at=NOW)
     assert "Approve cosmetic" not in client.get(first.get_absolute_url()).content.decode()
     acts.say(first, acts.approver())
     other = acts.bring_in(raw=acts.definition(more="\nMore work.\n"))
-    services.submit_version(version_id=other.pk, by=other.author, at=NOW)
+    reviewing.submit_version(version_id=other.pk, by=other.author, at=NOW)
     assert "Approve cosmetic" not in client.get(other.get_absolute_url()).content.decode()
 
 
@@ -143,7 +143,7 @@ def test_a_change_of_the_model_alone_needs_one_vote():
     acts.approve(acts.bring_in())
     with_model = acts.definition().replace(b"tools:", b"model: opus\ntools:")
     version = acts.bring_in(raw=with_model)
-    review = services.submit_version(version_id=version.pk, by=version.author, at=NOW)
+    review = reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     assert (version.change_class, review.required_votes) == ("behaviour", 1)
 
 

@@ -1,4 +1,4 @@
-"""What people type about agents; what it means is decided by the services."""
+"""What people bring in; what it means is decided by the services."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from agents.intake.archives import Incoming, from_uploads
-from agents.models import Environment, Family
-from agents.releasing.services import LONGEST_REASON
+from agents.models import Family
 
 MOST_FILES = 2000
 ACCEPTED = ".md,.markdown,.mdx,.txt,.zip,text/markdown"
@@ -122,36 +121,3 @@ def named_by(files: Sequence[UploadedFile], paths: Sequence[str]) -> list[tuple[
     if len(paths) == len(files):
         return list(zip(paths, files, strict=True))
     return [(file.name or "", file) for file in files]
-
-
-class ReleaseForm(forms.Form):
-    """``without`` are the environments where the version is released already."""
-
-    environment = forms.ModelChoiceField(
-        Environment.objects.all(), to_field_name="slug", empty_label=None, initial="production"
-    )
-
-    def __init__(self, *args: Any, without: Sequence[int] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field: Any = self.fields["environment"]
-        field.queryset = field.queryset.exclude(pk__in=without)
-        self.is_everywhere = not field.queryset.exists()
-
-
-class SuspendForm(forms.Form):
-    """``version`` is empty where the whole agent is meant."""
-
-    version = forms.TypedChoiceField(
-        coerce=int, empty_value=None, required=False, label="What to suspend"
-    )
-    reason = forms.CharField(
-        max_length=LONGEST_REASON,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Runners and people read this.",
-    )
-
-    def __init__(self, *args: Any, sequences: Sequence[int] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        numbered: list[tuple[Any, str]] = [(number, f"Version {number}") for number in sequences]
-        field: Any = self.fields["version"]
-        field.choices = [("", "The whole agent"), *numbered]
