@@ -60,8 +60,13 @@ def import_definition(
         by=by,
         at=at,
     )
+    _tell_imported(version, by, at)
+    return version, True
+
+
+def _tell_imported(version: AgentVersion, by: User | Runner, at: datetime) -> None:
     append(
-        stream=agent.subject,
+        stream=version.agent.subject,
         kind="agent_version.imported",
         by=actor_of(by),
         at=at,
@@ -76,7 +81,6 @@ def import_definition(
             "base": version.base_id,
         },
     )
-    return version, True
 
 
 def _named(slug: str, reading: Reading) -> str:

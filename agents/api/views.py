@@ -41,10 +41,9 @@ from agents.resolving import Standing, document, receipt_of, stand
 from agents.services import import_definition
 from agents.standing import DRAFT, standing_of, with_status
 from governance.base.canonical import sha256_hex
-from governance.base.errors import NotPermitted
 from governance.base.renderers import MarkdownRenderer
-from governance.people.api.permissions import person_or_runner_with
-from governance.people.models import Runner, Scope, User
+from governance.people.api.permissions import person_or_runner_with, principal_of
+from governance.people.models import Scope
 
 BODY = {"text/markdown": OpenApiTypes.STR, "application/json": DefinitionSerializer}
 # What the JSON body holds beside the text stands in the query where the body is Markdown.
@@ -60,14 +59,6 @@ COUNTED = (
     "coordination",
     "quality",
 )
-
-
-def principal_of(request: Request) -> User | Runner:
-    """Who calls: the permission classes let nobody else through."""
-    principal: Any = request.user
-    if not isinstance(principal, User | Runner):
-        raise NotPermitted("Sign in first.")
-    return principal
 
 
 def _many(serializer: Any, rows: Sequence[Any]) -> Any:

@@ -82,8 +82,14 @@ def open_ask(
     )
     ask.next_action_at = ask.no_later_than_due(Ladder.of(ladder).first_action_at(at), at=at)
     ask.save(force_insert=True)
+    _tell_opened(ask, by, at)
+    poke_dispatch()
+    return ask
+
+
+def _tell_opened(ask: Ask, by: Actor, at: datetime) -> None:
     append(
-        stream=subject,
+        stream=ask.subject,
         kind="ask.opened",
         by=by,
         at=at,
@@ -91,13 +97,11 @@ def open_ask(
             "ask": ask.pk,
             "policy": ask.policy_name,
             "votes": ask.required_votes,
-            "ladder": ladder,
+            "ladder": ask.ladder,
             "excluded": ask.excluded,
-            "fingerprint": fingerprint,
+            "fingerprint": ask.fingerprint,
         },
     )
-    poke_dispatch()
-    return ask
 
 
 def close_ask(*, subject: str, because: str, by: Actor, at: datetime) -> None:

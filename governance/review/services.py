@@ -64,13 +64,13 @@ def open_review(
     """
     if Review.objects.filter(subject=subject, status=ReviewStatus.IN_REVIEW).exists():
         raise Conflict(f"{title} is in review already.", code="in_review")
+    _check_due(due_at, at)
     policy = policy or Policy.objects.filter(kind=kind, is_default=True).first()
     name, votes, _ = DEFAULTS[kind]
-    if required_votes is None:
-        required_votes = policy.required_votes if policy else votes
+    if policy:
+        name, votes = policy.name, policy.required_votes
     if teams is None:
         teams = list(policy.teams.all()) if policy else []
-    _check_due(due_at, at)
     review = Review.objects.create(
         kind=kind,
         subject=subject,
@@ -78,8 +78,8 @@ def open_review(
         path=path,
         version_sha256=version_sha256,
         constitution_sha256=constitution_sha256,
-        policy_name=policy.name if policy else name,
-        required_votes=required_votes,
+        policy_name=name,
+        required_votes=votes if required_votes is None else required_votes,
         required_teams=sorted(team.slug for team in teams),
         excluded=sorted(set(excluded)),
         due_at=due_at,

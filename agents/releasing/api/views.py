@@ -10,14 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agents.api.views import principal_of
 from agents.releasing.api.serializers import BundleSerializer, ReportSerializer
 from agents.releasing.as_of import as_of
 from agents.releasing.bundle import outline_of, signed_bundle
 from agents.releasing.exports import signed_report
 from agents.releasing.forms import PRODUCTION, AsOfForm
 from governance.base.errors import InvalidInput
-from governance.people.api.permissions import person_or_runner_with
+from governance.people.api.permissions import person_or_runner_with, principal_of
 from governance.people.models import Scope
 
 ENVIRONMENT = OpenApiParameter("environment", str, default=PRODUCTION)

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from governance.base.errors import NotPermitted
 from governance.people.models import Runner, RunnerKey, Scope, User
 from governance.people.permissions import Permission, has
 
@@ -59,3 +60,11 @@ def person_or_runner_with(scope: Scope) -> type[BasePermission]:
     """A person who may see things, or a runner whose key has this scope."""
     allowed: type[BasePermission] = Person | runner_with(scope)  # type: ignore[assignment]  # DRF composes classes
     return allowed
+
+
+def principal_of(request: Request) -> User | Runner:
+    """Who calls: the permission classes let nobody else through."""
+    principal: Any = request.user
+    if not isinstance(principal, User | Runner):
+        raise NotPermitted("Sign in first.")
+    return principal
