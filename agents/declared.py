@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from governance.base.findings import Finding, Severity
-from governance.base.frontmatter import Frontmatter
+from governance.base.frontmatter import Frontmatter, starts_key
 from governance.base.keys import slug
 
 _SLUG = re.compile(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$")
@@ -16,13 +16,19 @@ _EVERY_TOOL = frozenset({"*", "all", "all tools"})
 _NO_AGENT_NAMES = frozenset({"readme", "index", "agents", "claude", "skill", "agent"})
 _LITERAL_BREAK = re.compile(r"\\n")
 _DIALECT_FILE = re.compile(r"\.(agent|chatmode|prompt|instructions)\.md$", re.IGNORECASE)
+_NAMED_BY_FILE = re.compile(r"\.(agent|chatmode)\.md$", re.IGNORECASE)
+# As they are written: Claude says maxTurns where Gemini says max_turns.
 _DIALECTS = {
-    "Copilot": frozenset(
-        {"mode", "target", "handoffs", "argument_hint", "apply_to", "infer", "user_invocable"}
-    ),
+    "Copilot": frozenset({"target", "handoffs", "argument-hint", "applyTo", "infer"}),
     "Claude": frozenset(
-        {"permission_mode", "disallowed_tools", "max_turns", "hooks", "skills", "memory"}
+        {"permissionMode", "disallowedTools", "maxTurns", "skills", "memory", "isolation"}
     ),
+    "Gemini": frozenset({"kind", "max_turns", "timeout_mins"}),
+    "OpenCode": frozenset({"permission", "maxSteps", "steps"}),
+}
+_MODES = {
+    "OpenCode": frozenset({"primary", "subagent", "all"}),
+    "Copilot": frozenset({"agent", "ask", "edit"}),
 }
 
 
@@ -69,7 +75,7 @@ def _check_name(declared: Declared, front: Frontmatter, filename: str) -> None:
     name = declared.texts.get("name", "")
     line = front.lines.get("name", 0)
     if not name:
-        declared.findings.append(_no_name())
+        declared.findings.append(_named_by_file() if _names(filename) else _no_name())
         return
     if not isinstance(front.data.get("name"), str):
         declared.findings.append(_name_not_text(name, line))
@@ -78,6 +84,20 @@ def _check_name(declared: Declared, front: Frontmatter, filename: str) -> None:
     stem = stem_of(filename)
     if stem and stem.lower() not in _NO_AGENT_NAMES and slug(stem) != slug(name):
         declared.findings.append(_name_differs(name, stem, line))
+
+
+def _names(filename: str) -> bool:
+    return _NAMED_BY_FILE.search(filename) is not None
+
+
+def _named_by_file() -> Finding:
+    return Finding(
+        "NO_NAME",
+        Severity.INFO,
+        0,
+        "The frontmatter names no agent; Copilot takes the name of the file, others need one.",
+        "Add a line such as name: python-backend.",
+    )
 
 
 def _no_name() -> Finding:
@@ -148,7 +168,7 @@ def _with_real_breaks(front: Frontmatter) -> str | None:
     """The description in double quotes, where it is one line and \\n means a break."""
     lines = front.raw.split("\n")
     found = [at for at, one in enumerate(lines) if one.startswith("description:")]
-    if len(found) != 1 or "".join(lines[found[0] + 1 :][:1]).startswith((" ", "\t")):
+    if len(found) != 1 or not all(map(starts_key, lines[found[0] + 1 :][:1])):
         return None
     value = lines[found[0]].partition(":")[2].strip()
     if value[:1] == '"' and r"\\n" in value:
@@ -176,7 +196,9 @@ def _check_dialects(declared: Declared, front: Frontmatter, filename: str) -> No
     """Say which keys only some harnesses know; the others leave them out without a word."""
     suffix = _DIALECT_FILE.search(filename)
     for harness, known in _DIALECTS.items():
-        keys = [key for key in front.data if known_key(key) in known]
+        keys = [key for key in front.data if key in known]
+        if str(front.data.get("mode", "")) in _MODES.get(harness, ()):
+            keys.append("mode")
         if keys or (suffix and harness == "Copilot"):
             line = min((front.lines.get(key, 1) for key in keys), default=1)
             declared.findings.append(_dialect(harness, keys, line))

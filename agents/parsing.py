@@ -192,7 +192,7 @@ def _no_escalation(demanded: bool) -> Finding:
         "NO_ESCALATION",
         Severity.INFO,
         0,
-        "The file never says when this agent must ask a human.",
+        "No section says when this agent must ask a human.",
         "Add the section When to Escalate.",
     )
 

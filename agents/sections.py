@@ -38,17 +38,32 @@ _NAMES: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     (Kind.DOMAIN_TRIGGERS, (r"[\w/-]+[ -]specific (escalation )?triggers", r"domain triggers")),
     (
         Kind.HOW,
-        (r"how to (escalate|ask)", r"escalation (procedure|process|steps|format|template)"),
+        (
+            r"how to (escalate|ask)",
+            r"escalation (procedure|process|steps|format|template|report)",
+        ),
     ),
     (
         Kind.GENERAL_TRIGGERS,
-        (r"when (to|you must) (escalate|ask)( .*)?", r"(general )?(escalation )?triggers"),
+        (
+            r"when (to|you must) (escalate|ask)( .*)?",
+            r"(general |automatic )?(escalation )?triggers",
+            r"escalation (criteria|conditions|matrix|points?|triggers?)",
+            r"escalate (immediately |to (a |the )?(humans?|users?|people|person) )?(when|if)",
+            r"(actions|operations|changes) (requiring|that (need|require)) (human )?approval",
+        ),
     ),
     (
         Kind.RULES,
         (r"no[ -]fallbacks?( rules?)?", r"(hard|critical|strict|absolute|golden) rules"),
     ),
-    (Kind.ESCALATION, (r"(mandatory )?escalation( protocol| policy| rules?)?( mandatory)?",)),
+    (
+        Kind.ESCALATION,
+        (
+            r"(mandatory )?escalation( protocols?| policy| rules?| guidelines?)?( mandatory)?",
+            r"escalation (paths?|chain|ladder|levels?)",
+        ),
+    ),
     (
         Kind.PRINCIPLES,
         (r"constitutional (integration|principles|compliance|alignment)", r"constitution"),
@@ -98,8 +113,8 @@ _NAMES: tuple[tuple[Kind, tuple[str, ...]], ...] = (
 )
 LONGEST = 90
 _KINDS = tuple((kind, re.compile("|".join(patterns))) for kind, patterns in _NAMES)
-_NOISE = re.compile(r"[^\w\s/-]+|(?<!\w)-+|-+(?!\w)|\(.*?\)")
-_NUMBER = re.compile(r"^(?:\d+|[ivx]+)[.) ]\s*")
+_NOISE = re.compile(r"\([^()]*\)|[^\w\s/-]+|(?<!\w)-+|-+(?!\w)")
+_NUMBER = re.compile(r"^(?:(?:step|phase|section) )?(?:(?:\d+|[ivx]+)(?:[.) ]\s*|$))+")
 # What belongs to escalation also counts below a heading such as "Escalation Protocol".
 ESCALATING = frozenset({Kind.ESCALATION, Kind.GENERAL_TRIGGERS, Kind.DOMAIN_TRIGGERS, Kind.HOW})
 _NO_HEIRS = frozenset({Kind.OTHER, Kind.ESCALATION, Kind.EXAMPLES})

@@ -53,6 +53,8 @@ _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-z]")
 # Letters that look like Latin ones; a mu in front of a unit is none of them.
 _LOOK_ALIKE = re.compile("[\u0400-\u052fΑΒΕΖΗΙΚΜΝΟΡΤΥΧοαικνρυϲϳ]")
+# What is left of an emoji whose upper bytes are gone: no letter was wrongly decoded here.
+_HALF_EMOJI = re.compile("[<=>][\x80-\x9f]")
 EXCERPT = 160
 _DAMAGED = Finding(
     "ENCODING_DAMAGED",
@@ -244,7 +246,7 @@ def _repair_lines(text: str, findings: list[Finding]) -> tuple[str, bool]:
 
 
 def _repair(line: str) -> str:
-    if line.isascii():
+    if line.isascii() or _HALF_EMOJI.search(line):
         return line
     better = ftfy.fix_encoding(line, _REPAIR)
     worse = "\n" in better or ("\ufffd" in better and "\ufffd" not in line)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 import yaml
@@ -18,6 +19,8 @@ _PAIR = re.compile(r"^([A-Za-z_][\w.-]*)[ \t]*:(?:[ \t]+(.*)|)$")
 _DASH = re.compile(r"^\s*-\s+(.*)$")
 _BLOCK_SCALAR = re.compile(r"^[|>][-+0-9]*$")
 _QUOTED = re.compile(r"""^(["'])(.*)\1$""")
+# How dialogues in a description begin; they look like keys, and stand there again and again.
+_SPOKEN = frozenset({"user", "assistant", "human", "Context", "User", "Assistant", "Human"})
 _UNSAFE_PLAIN = re.compile(r":(?:\s|$)|\s#|^[\s*&!%@`|>{}\[\],?\-#\"']")
 
 
@@ -207,7 +210,7 @@ def _by_line(lines: list[str], first_line: int, why: Finding) -> Frontmatter:
         found.lines[key] = line
         if isinstance(value, str):
             found.texts[key] = value
-        needs_quotes = _quoting_fix(lines[at], line)
+        needs_quotes = _quoting_fix(lines[at], line, goes_on=bool(_continued(lines, at + 1)))
         if needs_quotes:
             findings.append(needs_quotes)
     return Frontmatter(found.data, found.texts, found.lines, findings=tuple(findings))
@@ -227,9 +230,15 @@ def _duplicate(key: str, line: int) -> Finding:
 def _pairs(lines: list[str]) -> Iterator[tuple[str, Any, int]]:
     for at, line in enumerate(lines):
         match = _PAIR.match(line)
-        if match:
+        if match and starts_key(line):
             value = (match[2] or "").strip()
             yield match[1], _simple_value(value, lines, at + 1), at
+
+
+def starts_key(line: str) -> bool:
+    """Whether a line names a key, and is no line of a dialogue in the value before."""
+    match = _PAIR.match(line)
+    return match is not None and match[1] not in _SPOKEN
 
 
 def _simple_value(value: str, lines: list[str], after: int) -> Any:
@@ -237,7 +246,15 @@ def _simple_value(value: str, lines: list[str], after: int) -> Any:
         return _indented(lines, after)
     if value.startswith("[") and value.endswith("]"):
         return [_unquoted(part) for part in value[1:-1].split(",") if part.strip()]
-    return _unquoted(value)
+    return "\n".join((_unquoted(value), *_continued(lines, after)))
+
+
+def _continued(lines: list[str], after: int) -> list[str]:
+    """The lines of text that go on with a value, up to the next key."""
+    own = [line.strip() for line in takewhile(lambda line: not starts_key(line), lines[after:])]
+    while own and not own[-1]:
+        own.pop()
+    return own
 
 
 def _indented(lines: list[str], after: int) -> Any:
@@ -258,7 +275,7 @@ def _unquoted(value: str) -> str:
     return match[2] if match else value
 
 
-def _quoting_fix(line: str, number: int) -> Finding | None:
+def _quoting_fix(line: str, number: int, *, goes_on: bool) -> Finding | None:
     match = _PAIR.match(line)
     value = (match[2] or "").strip() if match else ""
     if match is None or not _needs_quotes(value):
@@ -271,7 +288,7 @@ def _quoting_fix(line: str, number: int) -> Finding | None:
         f"The value of “{match[1]}” holds characters that mean something in YAML.",
         "Put the value in double quotes.",
         excerpt=match[1],
-        replacement=f'{match[1]}: "{escaped}"',
+        replacement=None if goes_on else f'{match[1]}: "{escaped}"',
     )
 
 

@@ -74,6 +74,8 @@ CASES = [
     ("INHERITS_ALL_TOOLS", "warning", 0, False, front("name: worker")),
     ("LITERAL_LINE_BREAK", "info", 3, True, front("name: worker", r"description: One\nTwo")),
     ("DIALECT_COPILOT", "info", 3, False, front("name: worker", "mode: agent", "tools: ['x']")),
+    ("DIALECT_GEMINI", "info", 3, False, front("name: worker", "max_turns: 15")),
+    ("DIALECT_OPENCODE", "info", 3, False, front("name: worker", "mode: subagent")),
     ("DIALECT_CLAUDE", "info", 3, False, front("name: worker", "permissionMode: plan")),
     ("COMMENTED_RULE", "warning", 8, False, front(
         "name: worker", "tools: Read", body="\n# W\n\n<!--\n- NEVER delete a table\n-->\nDo.\n"
@@ -178,3 +180,62 @@ def test_trap_74_the_same_text_is_read_from_every_encoding(encoding, end):
     parsed = parse_definition(PLAIN.replace("\n", end).encode(encoding), filename="worker.md")
     assert parsed.text == PLAIN
     assert (parsed.name, parsed.tools) == ("worker", ("Read",))
+
+
+def test_what_one_harness_writes_otherwise_is_not_said_to_be_anothers():
+    assert not found_in(front("name: worker", "max_turns: 15"), "DIALECT_CLAUDE")
+    assert not found_in(front("name: worker", "mode: subagent"), "DIALECT_COPILOT")
+
+
+def test_copilot_takes_the_name_of_the_file_so_its_absence_is_no_error():
+    parsed = parse_definition(front("description: Plans."), filename="planner.agent.md")
+    assert [f.severity for f in parsed.findings if f.code == "NO_NAME"] == ["info"]
+
+
+def test_a_dialogue_in_a_description_is_part_of_it_and_no_keys():
+    raw = front(
+        "name: worker",
+        r"description: Use it. Examples:\n<example>\nContext: one",
+        'user: "Draw this"',
+        'assistant: "I draw: it"',
+        "<example>",
+        'user: "And that"',
+        "tools: Read",
+    )
+    parsed = parse_definition(raw, filename="worker.md")
+    assert set(parsed.frontmatter) == {"name", "description", "tools"}
+    assert parsed.description.endswith('user: "And that"')
+    assert parsed.tools == ("Read",)
+    assert "DUPLICATE_KEY" not in {finding.code for finding in parsed.findings}
+    # Quoting its first line alone would make keys of the others.
+    assert not [f for f in parsed.findings if f.line == 3 and f.replacement]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Escalation Triggers (upgrade the severity)",
+        "Escalation (when to stop)",
+        "11.3 Escalation Protocol",
+        "Step 6: Escalation Criteria",
+        "Escalate to Human When",
+        "Escalation Protocols",
+        "Actions Requiring Human Approval",
+    ],
+)
+def test_a_section_about_escalation_is_found_by_the_names_that_people_give_it(heading):
+    parsed = parse_definition(front("name: worker", body=f"\n# W\n\n## {heading}\n\n- X\n"))
+    assert parsed.has_escalation_section
+
+
+@pytest.mark.parametrize("heading", ["Privilege Escalation", "Approval Criteria", "Step 6"])
+def test_a_section_about_something_else_is_none_about_escalation(heading):
+    parsed = parse_definition(front("name: worker", body=f"\n# W\n\n## {heading}\n\n- X\n"))
+    assert not parsed.has_escalation_section
+
+
+def test_half_an_emoji_is_no_wrongly_decoded_letter():
+    parsed = parse_definition(front("name: worker", body="\n## =\x80 Advanced\n"))
+    codes = {finding.code for finding in parsed.findings}
+    assert "CONTROL_CHARACTER" in codes
+    assert "ENCODING_REPAIRED" not in codes
