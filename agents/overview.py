@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from agents.comparing import CHANGE_TONES
 from agents.models import HEAVY, Agent, AgentVersion, Release, Suspension
-from agents.standing import STANDING_TONES, label_of, standing_of, with_status
+from agents.standing import STANDING_TONES, is_overdue, label_of, standing_of, with_status
 
 NONE = "none"
 SEVERITIES = {"error": ("bad", "error"), "warning": ("warn", "warning"), "info": ("info", "note")}
@@ -27,6 +27,7 @@ class Overview:
     findings: dict[str, int]
     releases: list[Release] = field(default_factory=list)
     suspended: bool = False
+    overdue: bool = False
 
     @property
     def tone(self) -> str:
@@ -81,6 +82,7 @@ def _overview(agent: Any, newest: Any, releases: list[Release], at: datetime) ->
         findings=severities(newest) if newest else {},
         releases=releases,
         suspended=agent.is_suspended,
+        overdue=newest is not None and is_overdue(newest, at=at),
     )
 
 

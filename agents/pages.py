@@ -25,6 +25,7 @@ from agents.remarks import part_names, remarks_on
 from agents.reviewing.pages import submit_panel
 from agents.standing import (
     STANDING_TONES,
+    is_overdue,
     label_of,
     standing_of,
     with_status,
@@ -126,6 +127,7 @@ def _contract(version: AgentVersion) -> dict[str, Any]:
 def _name_standing(version: Any, *, at: datetime) -> None:
     """``standing``, its label and tone, and the findings counted, for the templates."""
     version.standing = standing_of(version, at=at)
+    version.is_overdue = is_overdue(version, at=at)
     version.standing_label = label_of(version, at=at)
     version.standing_tone = STANDING_TONES[version.standing]
     version.badges = badges_of(severities(version))

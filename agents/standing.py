@@ -15,7 +15,7 @@ from agents.compliance.matrix import check_matrix
 from agents.compliance.staleness import Staleness, staleness_fields, staleness_of
 from agents.models import AgentVersion, Environment, Suspension
 from agents.review_policy import check_good_for, environment_of
-from governance.base.errors import Conflict
+from governance.base.errors import Conflict, InvalidInput
 from governance.constitution.services import current
 from governance.review.models import TONES, Review, ReviewStatus
 from governance.review.services import latest_review
@@ -40,8 +40,31 @@ def with_status(versions: QuerySet[AgentVersion]) -> QuerySet[AgentVersion]:
     return versions.annotate(
         status=Coalesce(Subquery(reviews.values("status")[:1]), Value(DRAFT)),
         judged_under=Subquery(reviews.values("constitution_sha256")[:1]),
+        review_due_at=Subquery(reviews.values("due_at")[:1]),
         **staleness_fields(judged_under="judged_under", version="pk"),
     )
+
+
+def that_stand(
+    versions: QuerySet[AgentVersion], standing: str, *, at: datetime
+) -> QuerySet[AgentVersion]:
+    """Those of :func:`with_status` that stand so at this moment; one of :data:`LABELS`."""
+    if standing not in LABELS:
+        raise InvalidInput(f"A status is one of {', '.join(LABELS)}.", code="no_such_status")
+    if standing not in (ReviewStatus.APPROVED, GRACE, STALE):
+        return versions.filter(status=standing)
+    is_touched = standing != ReviewStatus.APPROVED
+    approved = versions.filter(status=ReviewStatus.APPROVED, stale_since__isnull=not is_touched)
+    has_stopped = Q(grace_until=None) | Q(grace_until__lte=at)
+    if standing == GRACE:
+        return approved.exclude(has_stopped)
+    return approved.filter(has_stopped) if standing == STALE else approved
+
+
+def is_overdue(version: Any, *, at: datetime) -> bool:
+    """Whether its review should have been answered by now."""
+    due = version.review_due_at
+    return version.status == ReviewStatus.IN_REVIEW and due is not None and due <= at
 
 
 def standing_of(version: Any, *, at: datetime) -> str:

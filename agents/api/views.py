@@ -39,7 +39,7 @@ from agents.parsing import parse_definition
 from agents.permissions import agent_for, agents_for, version_for
 from agents.resolving import Standing, document, receipt_of, stand
 from agents.services import import_definition
-from agents.standing import DRAFT, standing_of, with_status
+from agents.standing import DRAFT, LABELS, standing_of, that_stand, with_status
 from governance.base.canonical import sha256_hex
 from governance.base.renderers import MarkdownRenderer
 from governance.people.api.permissions import person_or_runner_with, principal_of
@@ -106,13 +106,20 @@ class VersionList(generics.ListAPIView[AgentVersion]):
 
     @extend_schema(
         operation_id="agents_versions_list",
-        parameters=[OpenApiParameter("sha256", str, description="Only versions of these bytes.")],
+        parameters=[
+            OpenApiParameter("sha256", str, description="Only versions of these bytes."),
+            OpenApiParameter(
+                "status", str, enum=list(LABELS), description="Only versions that stand so now."
+            ),
+        ],
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         agent = agent_for(request.user, self.kwargs["slug"])
         found = with_status(agent.versions.select_related("author", "proposed_by")).defer(*HEAVY)
         if sha256 := request.query_params.get("sha256", ""):
             found = found.filter(sha256=sha256)
+        if status := request.query_params.get("status", ""):
+            found = that_stand(found, status, at=timezone.now())
         page: list[Any] = self.paginate_queryset(found) or []
         for version in page:
             version.status = standing_of(version, at=timezone.now())

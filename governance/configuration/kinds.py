@@ -17,6 +17,13 @@ K = TypeVar("K", bound="Kind")
 NAMES = "names"
 
 
+def there(pk: int | None) -> int:
+    """The id of a thing that is there; a new one of this kind never waits for a confirmation."""
+    if pk is None:
+        raise ValueError("a new one has no id")
+    return pk
+
+
 class Kind(ABC):
     """How one kind of thing is read, compared and written as a whole."""
 

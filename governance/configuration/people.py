@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from governance.audit.services import append
-from governance.configuration.kinds import Kind, Snapshot, uses_of_team
+from governance.configuration.kinds import Kind, Snapshot, there, uses_of_team
 from governance.people.models import Membership, Role, Team, User
 from governance.people.services import actor_of, set_roles
 
@@ -56,7 +56,7 @@ class PersonKind(Kind):
         return f"The rights of {state['name'] or 'a person'}"
 
     def apply(self, pk: int | None, after: Snapshot, *, by: User, at: datetime) -> None:
-        user = User.objects.select_for_update().get(pk=pk)
+        user = User.objects.select_for_update().get(pk=there(pk))
         user.name, user.is_active = after["name"], after["active"]
         user.save(update_fields=["name", "is_active"])
         _record(user.subject, "user.changed", by, at, {"fields": ["is_active", "name", "roles"]})
@@ -96,7 +96,7 @@ class TeamKind(Kind):
         return f"Team {state['name']}"
 
     def apply(self, pk: int | None, after: Snapshot, *, by: User, at: datetime) -> None:
-        team = Team.objects.select_for_update().get(pk=pk)
+        team = Team.objects.select_for_update().get(pk=there(pk))
         team.name, team.slug = after["name"], after["slug"]
         team.save()
         team.membership_set.exclude(user__in=after["members"]).delete()

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from governance.asking.models import Ask, AskKind, Reason
 from governance.asking.outbox import tell
+from governance.asking.poke import poke_dispatch
 from governance.asking.services import close_ask, open_ask
 from governance.audit.services import append
 from governance.base.canonical import digest_of
@@ -186,6 +187,7 @@ def _settle(
         auditors = {user.pk: user for user in User.objects.with_role(Role.AUDITOR)}
         told = auditors | ({change.asked_by_id: change.asked_by} if change.asked_by != by else {})
         tell(ask, [*told.values()], why="settled", at=at, reason=Reason.SETTLED)
+        poke_dispatch()
 
 
 def _record(

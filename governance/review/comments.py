@@ -13,6 +13,7 @@ from governance.people.models import User
 from governance.people.permissions import Permission, has
 from governance.people.services import actor_of
 from governance.review.models import Comment, Review, ReviewStatus
+from governance.review.news import tell_comment
 from governance.review.permissions import NEEDED
 
 LONGEST = 5_000
@@ -57,6 +58,7 @@ def comment(
     _check(said, line, part)
     made = Comment.objects.create(review=review, author=by, line=line, part=part, text=said, at=at)
     _record(made, "review.commented", by, at, text_sha256=sha256_hex(said.encode()))
+    tell_comment(review, by=by, at=at)
     return made
 
 

@@ -21,6 +21,7 @@ from governance.people.models import Team, User
 from governance.people.permissions import Permission, has
 from governance.people.services import actor_of
 from governance.review.models import Review, ReviewStatus, Verdict, Vote
+from governance.review.news import ask_of, tell_outcome
 from governance.review.parts import Part, close_parts, open_parts
 from governance.review.permissions import (
     check_can_vote,
@@ -244,7 +245,9 @@ def _close(review: Review, status: ReviewStatus, by: Actor, at: datetime) -> Non
     review.move_to(status)
     review.closed_at = at
     review.save(update_fields=["status", "closed_at"])
+    ask = ask_of(review)
     close_ask(subject=subject_of(review.pk), because=status.value, by=by, at=at)
+    tell_outcome(review, ask, at=at)
     _record(review, f"review.{status.value}", by, at, version_sha256=review.version_sha256)
     close_parts(review, by=by, at=at)
 

@@ -21,19 +21,21 @@ from agents.compliance import services as compliance
 from agents.compliance.matrix import matrix_of
 from agents.intake.archives import Incoming
 from agents.intake.services import import_many
-from agents.models import AgentVersion, Opened, ReviewRule
+from agents.models import AgentVersion, Environment, Opened, ReviewRule
 from agents.releasing import services as releasing
 from agents.reviewing import services as reviewing
 from escalations import acting, thread
 from governance.asking.claims import claim_ask
 from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask
+from governance.configuration.services import refuse_change
 from governance.constitution import services as law
 from governance.constitution.standing import unacknowledged
 from governance.people.models import Role, Runner, Team, User
 from governance.review.comments import comment
 from governance.review.models import Review
 from tests.agents import acts as agent_acts
+from tests.configuration import acts as configuration_acts
 from tests.e2e.conftest import ROOT, sign_in
 from tests.escalations import acts
 from tests.factories import PASSWORD, UserFactory
@@ -429,6 +431,25 @@ def test_the_pages_of_reviews_and_lists(vera, visitor, stack):
     with visitor() as page:
         entered(page, stack, vera)
         none(seen(page, pages))
+
+
+def test_the_pages_of_a_configuration_that_is_loosened(vera, visitor, stack):
+    other = UserFactory(roles=[Role.ADMINISTRATOR], name="Anton Administrator")
+    refused = configuration_acts.ask_for_one_vote(other)
+    refuse_change(change_id=refused.pk, reason="Two is right.", by=vera, at=timezone.now())
+    configuration_acts.ask_for_one_vote(other)
+    production = Environment.objects.get(slug="production")
+    Environment.objects.filter(pk=production.pk).update(protected=True)
+    with visitor() as page:
+        entered(page, stack, vera)
+        page.goto(f"/admin/agents/environment/{production.pk}/change/")
+        page.get_by_label("Protected").uncheck()
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_text("another administrator has to confirm it").wait_for()
+        wrong = looks(page, "admin-loosened")
+        page.goto("/policies/changes/")
+        page.locator("main details summary").first.click()
+        none(wrong + looks(page, "configuration-changes"))
 
 
 def test_the_pages_of_an_account(vera, visitor):
