@@ -26,6 +26,7 @@ from agents.models import (
 from agents.releasing import services as releasing
 from agents.reviewing import services as reviewing
 from agents.standing import label_of, with_status
+from governance.base.encoding import visible
 from governance.base.errors import Refusal
 from governance.configuration.kinds import register
 from governance.configuration.loosening import Loosening, LooseningInAdmin
@@ -139,9 +140,13 @@ class ReleaseAdmin(ReadOnlyInAdmin):
 
 @admin.register(Suspension)
 class SuspensionAdmin(ActingInAdmin):
-    list_display = ("agent", "version", "reason", "suspended_by", "at", "lifted_by", "lifted_at")
+    list_display = ("agent", "version", "why", "suspended_by", "at", "lifted_by", "lifted_at")
     list_select_related = ("agent", "version__agent", "suspended_by", "lifted_by")
     actions = ("lift",)
+
+    @admin.display(description="reason")
+    def why(self, suspension: Suspension) -> str:
+        return visible(suspension.reason)
 
     @admin.action(description="Lift")
     def lift(self, request: HttpRequest, rows: QuerySet[Suspension]) -> None:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from agents.changes import ChangeClass, Diff
 from agents.classify import Classification, classify
 from agents.contract import ParsedDefinition
 from agents.diffing.semantic import semantic_diff
-from agents.models import Agent, AgentVersion, ReviewBasis
+from agents.models import Agent, AgentVersion, Environment, ReviewBasis
 from agents.parsing import parse_definition
 from governance.review.models import Review, ReviewStatus
 
@@ -72,9 +74,9 @@ def compare_with_base(parsed: ParsedDefinition, agent: Agent | None) -> Comparis
     return compare(parsed, base, approved=approved)
 
 
-def comparison_of(version: AgentVersion) -> Comparison:
-    """What a version changes in the one that it would replace now."""
-    base, approved = base_of(version.agent, before=version)
+def comparison_of(version: AgentVersion, *, environment: Environment | None = None) -> Comparison:
+    """What a version changes in the one that it would replace now, there or everywhere."""
+    base, approved = base_of(version.agent, before=version, environment=environment)
     return compare(read(version), base, approved=approved)
 
 
@@ -94,10 +96,11 @@ def read(version: AgentVersion) -> ParsedDefinition:
 
 
 def base_of(
-    agent: Agent, *, before: AgentVersion | None = None
+    agent: Agent, *, before: AgentVersion | None = None, environment: Environment | None = None
 ) -> tuple[AgentVersion | None, bool]:
     """The newest approved version with True; else the version before, with False."""
-    approved = newest_approved(agent, without=before.pk if before else None)
+    without = before.pk if before else None
+    approved = newest_approved(agent, without=without, environment=environment)
     if approved:
         return approved, True
     earlier = agent.versions.order_by("-sequence")
@@ -106,13 +109,27 @@ def base_of(
     return earlier.first(), False
 
 
-def newest_approved(agent: Agent, *, without: int | None = None) -> AgentVersion | None:
-    """The version that was approved last, whatever became of that approval since."""
+def good_in(approvals: QuerySet[Review], environment: Environment | None) -> QuerySet[Review]:
+    """Those that hold there; without an environment, those that hold everywhere."""
+    elsewhere = ReviewBasis.objects.filter(environment__isnull=False)
+    if environment is not None:
+        elsewhere = elsewhere.exclude(environment=environment)
+    return approvals.exclude(pk__in=elsewhere.values("review"))
+
+
+def newest_approved(
+    agent: Agent, *, without: int | None = None, environment: Environment | None = None
+) -> AgentVersion | None:
+    """The version that was approved last, whatever became of that approval since.
+
+    What was approved for another environment only was judged by the policy of that one.
+    """
     subjects = [
         f"agent_version:{pk}" for pk in agent.versions.values_list("pk", flat=True) if pk != without
     ]
     approvals = Review.objects.filter(subject__in=subjects, status=ReviewStatus.APPROVED)
-    subject = approvals.order_by("-closed_at", "-id").values_list("subject", flat=True).first()
+    approvals = good_in(approvals, environment).order_by("-closed_at", "-id")
+    subject = approvals.values_list("subject", flat=True).first()
     return agent.versions.get(pk=int(subject.partition(":")[2])) if subject else None
 
 
@@ -121,8 +138,8 @@ def base_moved(version: AgentVersion, review: Review) -> bool:
 
     What is judged again as it is was compared with nothing but itself.
     """
-    basis = ReviewBasis.objects.filter(review=review).first()
+    basis = ReviewBasis.objects.filter(review=review).select_related("environment").first()
     if basis is None or basis.base_id == version.pk:
         return False
-    newest = newest_approved(version.agent, without=version.pk)
+    newest = newest_approved(version.agent, without=version.pk, environment=basis.environment)
     return newest is not None and newest.pk != basis.base_id

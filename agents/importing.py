@@ -148,13 +148,17 @@ def write_version(
         change_class=comparison.change_class.value,
         base=comparison.base,
         provenance=known_provenance(provenance),
-        co_authors=sorted({*_co_authors(provenance), *co_authors}),
+        co_authors=sorted({*_co_authors(provenance), *co_authors} - {_person(by)}),
         author=by if isinstance(by, User) else None,
         proposed_by=by if isinstance(by, Runner) else None,
         created_at=at,
     )
     _write_parts(version, parsed)
     return version
+
+
+def _person(by: User | Runner) -> int | None:
+    return by.pk if isinstance(by, User) else None
 
 
 def known_provenance(said: Mapping[str, str]) -> dict[str, str]:

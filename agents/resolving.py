@@ -119,7 +119,8 @@ def standing_releases() -> QuerySet[Any]:
     """Releases, the newest first, each with all that decides about it, in one statement."""
     law = ratifications().order_by("-id")
     touching = Suspension.objects.filter(
-        Q(agent=OuterRef("agent")) & (Q(version=None) | Q(version=OuterRef("version")))
+        Q(agent=OuterRef("agent"))
+        & (Q(version=None) | Q(version__text_sha256=OuterRef("version__text_sha256")))
         | Q(family=OuterRef("agent__family"))
     ).order_by("-id")
     approvals = _approvals().order_by("-id")

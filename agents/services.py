@@ -6,8 +6,9 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.text import slugify
 
+from agents.authorship import writers_in
 from agents.comparing import compare_with_base
-from agents.importing import Reading, family_slug, read_definition, write_version
+from agents.importing import Reading, family_slug, read_definition, storable, write_version
 from agents.models import Agent, AgentVersion, Family
 from agents.permissions import (
     check_may_propose,
@@ -15,6 +16,7 @@ from agents.permissions import (
 )
 from governance.audit.services import append
 from governance.base.canonical import sha256_hex
+from governance.base.encoding import visible
 from governance.base.errors import Conflict, InvalidInput, NotThere
 from governance.people.models import Runner, User
 from governance.people.services import actor_of
@@ -39,7 +41,8 @@ def import_definition(
     The same bytes as the newest version change nothing. ``slug`` is the agent the caller means;
     the file must then name the same. Of a new agent the importer (or ``owner``) is the owner.
     ``provenance`` says where the text came from; whoever it names as author counts as one, as do
-    the ``co_authors``. ``reading`` is what the caller has read from the bytes already.
+    the ``co_authors`` and the writers of drafts of which it keeps something. ``reading`` is what
+    the caller has read from the bytes already.
     """
     reading = reading or read_definition(raw, filename)
     parsed, named = reading.parsed, _named(slug, reading)
@@ -56,7 +59,7 @@ def import_definition(
         parsed=parsed,
         comparison=compare_with_base(parsed, agent if newest else None),
         provenance=provenance or {},
-        co_authors=co_authors,
+        co_authors={*co_authors, *(writers_in(parsed.text, agent) if newest else ())},
         by=by,
         at=at,
     )
@@ -156,7 +159,8 @@ def _family(name: str) -> Family:
     slug = family_slug(name)
     if not slug:
         raise InvalidInput("A new agent needs a family: name one.", code="no_family")
-    family, _ = Family.objects.get_or_create(slug=slug, defaults={"name": name.strip()[:120]})
+    shown = visible(storable(name.strip()))[:120]
+    family, _ = Family.objects.get_or_create(slug=slug, defaults={"name": shown})
     return family
 
 

@@ -31,6 +31,7 @@ LABELS: dict[str, str] = {
 }
 STANDING_TONES: dict[str, str] = {DRAFT: "neutral", GRACE: "warn", STALE: "bad", **TONES}
 COMPLIANCE_KEY = "constitutional_compliance"
+TURNED_DOWN = (ReviewStatus.REJECTED, ReviewStatus.CHANGES_REQUESTED)
 
 
 def with_status(versions: QuerySet[AgentVersion]) -> QuerySet[AgentVersion]:
@@ -101,8 +102,12 @@ def requires_law(contract: object) -> bool:
 
 
 def suspensions_of(version: AgentVersion) -> QuerySet[Suspension]:
-    """What keeps a version from being served: its own suspension, its agent's or family's."""
-    own = Q(agent=version.agent) & (Q(version=None) | Q(version=version))
+    """What keeps a version from being served: its own suspension, its agent's or family's.
+
+    A version that brings back the text of a suspended one is suspended with it.
+    """
+    same_text = Q(version__text_sha256=version.text_sha256)
+    own = Q(agent=version.agent) & (Q(version=None) | same_text)
     found = Suspension.objects.filter(own | Q(family=version.agent.family_id), lifted_at=None)
     return found.order_by(F("version_id").asc(nulls_first=True))
 
@@ -115,13 +120,10 @@ def check_submittable(
     What is in review is submitted again where another version was approved meanwhile; what is
     approved for one environment may be submitted for another, or for all.
     """
+    check_not_settled(version)
     review = latest_review(version.subject)
     if review is None or review.status == ReviewStatus.WITHDRAWN:
         return
-    if review.status in {ReviewStatus.REJECTED, ReviewStatus.CHANGES_REQUESTED}:
-        raise Conflict(
-            f"{LABELS[review.status]}: import the changed text as a new version.", code="settled"
-        )
     in_review = review.status == ReviewStatus.IN_REVIEW
     if in_review:
         is_settled = review.constitution_sha256 == law and not base_moved(version, review)
@@ -131,6 +133,20 @@ def check_submittable(
     if is_settled:
         raise Conflict(
             f"This version is {LABELS[review.status].lower()} already.", code=review.status
+        )
+
+
+def check_not_settled(version: AgentVersion) -> None:
+    """Refuse a text that was turned down, whichever version of the agent brings it again."""
+    same = version.agent.versions.filter(text_sha256=version.text_sha256)
+    verdicts = Review.objects.filter(
+        subject__in=[f"agent_version:{pk}" for pk in same.values_list("pk", flat=True)],
+        status__in=[*TURNED_DOWN, ReviewStatus.APPROVED],
+    )
+    last = verdicts.order_by("-id").first()
+    if last is not None and last.status in TURNED_DOWN:
+        raise Conflict(
+            f"{LABELS[last.status]}: import the changed text as a new version.", code="settled"
         )
 
 

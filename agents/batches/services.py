@@ -9,13 +9,30 @@ from django.db import transaction
 
 from agents.batches.checks import check_still_as_listed
 from agents.comparing import comparison_of
-from agents.models import Agent, AgentVersion, Batch, BatchItem, BatchKind, Family, ReviewBasis
+from agents.models import (
+    Agent,
+    AgentVersion,
+    Batch,
+    BatchItem,
+    BatchKind,
+    Environment,
+    Family,
+    ReviewBasis,
+)
 from agents.permissions import check_person, excluded_from
-from agents.review_policy import REAFFIRMED, Requirement, ReviewRules, classes_of, strictest
+from agents.review_policy import (
+    REAFFIRMED,
+    Requirement,
+    ReviewRules,
+    classes_of,
+    environment_of,
+    strictest,
+)
 from agents.standing import check_submittable, with_status
 from governance.asking.models import AskKind
 from governance.audit.services import append
 from governance.base.canonical import digest_of
+from governance.base.encoding import visible
 from governance.base.errors import Conflict, InvalidInput, NotThere
 from governance.constitution.services import current_sha256
 from governance.people.models import User
@@ -37,6 +54,7 @@ class Listed:
     base: AgentVersion | None
     change_class: str
     classes: tuple[str, ...]
+    environment: Environment | None = None
 
 
 @transaction.atomic
@@ -176,9 +194,14 @@ def _check_may_leave(review: Review) -> None:
 
 
 def _listed(version: AgentVersion, kind: BatchKind) -> Listed:
-    """What is affirmed again is compared with itself: its text is not what changed."""
+    """What is affirmed again is compared with itself: its text is not what changed.
+
+    It is approved again for where it was approved, and for nowhere else.
+    """
     if kind is BatchKind.REAFFIRMATION:
-        return Listed(version, version, REAFFIRMED.value, (REAFFIRMED.value,))
+        approval = latest_review(version.subject)
+        only = environment_of(approval) if approval else None
+        return Listed(version, version, REAFFIRMED.value, (REAFFIRMED.value,), only)
     comparison = comparison_of(version)
     return Listed(
         version,
@@ -213,7 +236,7 @@ def _write(
 
 
 def _title(title: str, kind: BatchKind, count: int) -> str:
-    given = " ".join(title.replace("\0", "\ufffd").split())
+    given = visible(" ".join(title.replace("\0", "\ufffd").split()))
     return given[:LONGEST_TITLE] or f"{kind.label} of {count} versions"
 
 
@@ -270,7 +293,10 @@ def required_of(listed: Sequence[Listed]) -> Requirement:
     """What the strictest of the versions needs; the votes of every team that any of them needs."""
     rules = ReviewRules()
     return strictest(
-        [rules.requirement(one.classes, tier=one.version.agent.tier) for one in listed]
+        [
+            rules.requirement(one.classes, tier=one.version.agent.tier, environment=one.environment)
+            for one in listed
+        ]
     )
 
 
@@ -282,6 +308,7 @@ def _write_bases(whole: Review, listed: Sequence[Listed]) -> None:
             version=one.version,
             base=one.base,
             change_class=one.change_class,
+            environment=one.environment,
         )
         for one in listed
     )

@@ -1,9 +1,11 @@
 """Who may judge rules, and who may loosen one: never those whose work it binds."""
 
+import json
 from typing import Any
 
 from agents.models import Agent, AgentVersion
 from agents.permissions import check_person
+from governance.audit.models import AuditEvent
 from governance.base.errors import NotPermitted
 from governance.people.permissions import Permission, check
 
@@ -23,7 +25,18 @@ def bound_people(agent: Agent, version: AgentVersion) -> dict[int, str]:
         found.setdefault(person, "you wrote a part of the version")
     if version.proposed_by:
         found.setdefault(version.proposed_by.owner_id, "your runner proposed the version")
+    for person in _owned_before(agent, version):
+        found.setdefault(person, "you owned the agent when this version came in")
     return found
+
+
+def _owned_before(agent: Agent, version: AgentVersion) -> set[int]:
+    """Who has handed the agent over since: that does not make its rules somebody else's."""
+    handed_over = AuditEvent.objects.filter(
+        stream=agent.subject, kind="agent.handed_over", at__gte=version.created_at
+    )
+    said = (json.loads(bytes(body)) for body in handed_over.values_list("body", flat=True))
+    return {int(one["data"]["before"]["owner"].removeprefix("user:")) for one in said}
 
 
 def check_may_loosen(by: Any, agent: Agent, version: AgentVersion) -> None:

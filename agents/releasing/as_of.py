@@ -134,9 +134,9 @@ class _Past:
             votes=_votes(_considered(releases, approvals), at),
             claims=_claims(releases),
             suspensions=list(
-                Suspension.objects.filter(
-                    Q(lifted_at=None) | Q(lifted_at__gt=at), at__lte=at
-                ).order_by("-id")
+                Suspension.objects.filter(Q(lifted_at=None) | Q(lifted_at__gt=at), at__lte=at)
+                .annotate(text_sha256=F("version__text_sha256"))
+                .order_by("-id")
             ),
         )
 
@@ -193,11 +193,11 @@ class _Past:
         return next((one for one in self.suspensions if _stops(one, release)), None)
 
 
-def _stops(suspension: Suspension, release: Any) -> bool:
+def _stops(suspension: Any, release: Any) -> bool:
     if suspension.family_id:
         return bool(suspension.family_id == release.agent.family_id)
-    is_part = suspension.version_id in {None, release.version_id}
-    return is_part and suspension.agent_id == release.agent_id
+    is_part = suspension.text_sha256 in {None, release.version.text_sha256}
+    return bool(is_part and suspension.agent_id == release.agent_id)
 
 
 def _touches(ratification: Ratification, claimed: set[str]) -> bool:

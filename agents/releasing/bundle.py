@@ -30,6 +30,7 @@ class Outline:
     past: AsOf
     serial: int
     stances: int
+    slugs: tuple[str, ...]
     principal: User | Runner
 
     @property
@@ -38,12 +39,18 @@ class Outline:
         half_life = timedelta(hours=settings.BUNDLE_HOURS) / 2
         period = int(self.past.at.timestamp() // half_life.total_seconds())
         standing = [
-            [row.release.pk, row.approval.pk if row.approval else None, row.code, row.reason]
+            [
+                row.release.pk,
+                row.approval.pk if row.approval else None,
+                row.code,
+                row.reason,
+                moment(row.until),
+            ]
             for row in self.past.rows
         ]
         law = self.past.law.pk if self.past.law else None
         reader = reader_name(self.principal)
-        state = [self.past.environment.slug, law, standing, self.stances]
+        state = [self.past.environment.slug, law, standing, self.stances, list(self.slugs)]
         return digest_of([FORMAT, reader, period, state])[:32]
 
 
@@ -54,7 +61,8 @@ def outline_of(*, environment: str, principal: User | Runner, at: datetime) -> O
     agents = [row.release.agent_id for row in past.rows]
     # A confirmed stance is replaced by another row, so their number names a state.
     stances = RuleStance.objects.filter(agent__in=agents, confirmed_at__isnull=False).count()
-    return Outline(past, serial, stances, principal)
+    slugs = agents_for(principal).order_by("slug").values_list("slug", flat=True)
+    return Outline(past, serial, stances, tuple(slugs), principal)
 
 
 def signed_bundle(outline: Outline) -> dict[str, Any]:
@@ -149,8 +157,7 @@ def _stances(agents: Iterable[int]) -> dict[tuple[int, str], dict[str, Any]]:
 def _revocations(outline: Outline, running: set[str]) -> list[dict[str, Any]]:
     """Every other agent of this reader, with the reason why it does not run."""
     stopped = {row.release.agent.slug: row for row in outline.past.rows}
-    slugs = agents_for(outline.principal).order_by("slug").values_list("slug", flat=True)
-    return [_revocation(slug, stopped.get(slug)) for slug in slugs if slug not in running]
+    return [_revocation(slug, stopped.get(slug)) for slug in outline.slugs if slug not in running]
 
 
 def _revocation(slug: str, row: Row | None) -> dict[str, Any]:

@@ -4,13 +4,21 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from agents.comparing import good_in
 from agents.importing import storable
 from agents.models import Agent, AgentVersion, Environment, Family, Release, ReleaseKind, Suspension
 from agents.permissions import check_person, excluded_from, no_such_version
 from agents.releasing.permissions import check_may_break_glass, check_may_release
+from agents.review_policy import environment_of
 from agents.reviewing.services import ask_for_approval
 from agents.services import locked_agent, locked_version
-from agents.standing import check_releasable, requires_compliance, suspended, suspensions_of
+from agents.standing import (
+    check_not_settled,
+    check_releasable,
+    requires_compliance,
+    suspended,
+    suspensions_of,
+)
 from governance.audit.services import append
 from governance.base.canonical import sha256_hex, stamp
 from governance.base.errors import Conflict, InvalidInput, NotThere
@@ -137,7 +145,7 @@ def break_glass(
     target = _environment(environment)
     check_may_break_glass(by, version, target)
     why = _emergency(reason, hours)
-    _check_breakable(version)
+    _check_breakable(version, target)
     made = Release.objects.create(
         agent=version.agent,
         environment=target,
@@ -178,7 +186,7 @@ def _emergency(reason: str, hours: int) -> str:
     return why
 
 
-def _check_breakable(version: AgentVersion) -> None:
+def _check_breakable(version: AgentVersion, target: Environment) -> None:
     """What no emergency overrides: a suspension, a verdict, an earlier broken glass, no law."""
     if suspension := suspensions_of(version).first():
         raise suspended(suspension.reason)
@@ -186,10 +194,12 @@ def _check_breakable(version: AgentVersion) -> None:
         raise Conflict(
             "This agent requires a constitution, and none is ratified.", code="no_constitution"
         )
-    _check_first_glass(version)
+    check_not_settled(version)
+    _check_first_glass(version, target)
 
 
-def _check_first_glass(version: AgentVersion) -> None:
+def _check_first_glass(version: AgentVersion, target: Environment) -> None:
+    """An approval since allows another, if it is good for where the glass is broken."""
     same_text = Release.objects.filter(
         agent=version.agent,
         version__text_sha256=version.text_sha256,
@@ -201,7 +211,7 @@ def _check_first_glass(version: AgentVersion) -> None:
     approved_since = Review.objects.filter(
         subject=broken.version.subject, status=ReviewStatus.APPROVED, closed_at__gte=broken.at
     )
-    if not approved_since.exists():
+    if not good_in(approved_since, target).exists():
         raise Conflict(
             "The glass was broken for this text before. Now it takes an approval.",
             code="glass_broken_before",
@@ -214,8 +224,7 @@ def _mandatory_review(made: Release, *, by: User, at: datetime) -> Review:
     about = f"Break-glass: runs in {made.environment} until {made.expires_at:%Y-%m-%d %H:%M} UTC."
     review = latest_review(version.subject)
     tell = list(User.objects.with_role(Role.AUDITOR))
-    if review and review.part_of_id and review.status == ReviewStatus.IN_REVIEW:
-        # It needs a verdict of its own: the list that it was part of has to be opened anew.
+    if review and review.status == ReviewStatus.IN_REVIEW and _is_opened_anew(review, made):
         review = withdraw_review(review_id=review.pk, by=actor_of(by), at=at)
     if review and review.status == ReviewStatus.IN_REVIEW:
         tell += list(User.objects.with_role(Role.APPROVER))
@@ -229,6 +238,17 @@ def _mandatory_review(made: Release, *, by: User, at: datetime) -> Review:
         by=actor_of(by),
         at=at,
     )
+
+
+def _is_opened_anew(review: Review, made: Release) -> bool:
+    """Whether an open review cannot be the one that follows.
+
+    A part of a list needs a verdict of its own (the list has to be opened anew), one for
+    another environment does not judge what runs, and who breaks the glass has no vote.
+    """
+    elsewhere = environment_of(review) not in {None, made.environment}
+    has_voted = review.votes.filter(voter=made.released_by).exists()
+    return review.part_of_id is not None or elsewhere or has_voted
 
 
 @transaction.atomic

@@ -11,7 +11,7 @@ from agents.permissions import (
     check_person,
     excluded_from,
 )
-from agents.review_policy import policy_for
+from agents.review_policy import environment_of, policy_for
 from agents.services import locked_version
 from agents.standing import check_submittable
 from governance.asking.models import AskKind
@@ -70,7 +70,10 @@ def ask_for_approval(
     current = latest_review(version.subject)
     if current and current.status == ReviewStatus.IN_REVIEW:
         withdraw_review(review_id=current.pk, by=actor_of(by), at=at)
-    comparison = comparison_of(version)
+        if current.mandatory:
+            # What runs already is judged for as many environments as before.
+            environment = environment_of(current)
+    comparison = comparison_of(version, environment=environment)
     needed = policy_for(comparison, tier=version.agent.tier, environment=environment)
     review = open_review(
         kind=AskKind.REVIEW,

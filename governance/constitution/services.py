@@ -12,6 +12,7 @@ from governance.asking.models import AskKind
 from governance.audit.services import append
 from governance.base.canonical import sha256_hex
 from governance.base.errors import Conflict, InvalidInput, NotThere, TooLarge
+from governance.constitution.authorship import writers_in
 from governance.constitution.lawtext import carried_keys
 from governance.constitution.levels import Proposal, check_proposal, proposal_of, votes_needed
 from governance.constitution.models import (
@@ -92,7 +93,8 @@ def import_constitution(
     parsed = parse_constitution(raw)
     constitution = _constitution(slug, parsed.title, at)
     known = constitution.versions.filter(sha256=sha256_hex(raw)).first()
-    return known or _write_version(constitution, raw, parsed, co_authors, by, at)
+    writers = {*co_authors, *writers_in(parsed.text, constitution)}
+    return known or _write_version(constitution, raw, parsed, writers, by, at)
 
 
 def check_size(raw: bytes) -> None:
