@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 
 from agents.changes import ChangeClass
@@ -42,12 +43,14 @@ from governance.review.services import latest_review
 
 PER_PAGE = 50
 MOST_SEGMENTS = 8
+LONGEST_SEARCH = 80
 REPAIRS = frozenset({"ENCODING_REPAIRED", "ENCODING_NOT_UTF8"})
 
 
 def board(query: Mapping[str, str], *, at: datetime) -> dict[str, Any]:
     """One page of agents in the order of their slugs, of all families or of one."""
     family, after = query.get("family", ""), query.get("after", "")
+    words = " ".join(query.get("q", "").replace("\0", "").split())[:LONGEST_SEARCH]
     families = list(sized_families()[: MOST_SEGMENTS + 1])
     chosen = sized_families().filter(slug=family).first() if family else None
     found = for_overview(Agent.objects.order_by("slug"))
@@ -55,6 +58,8 @@ def board(query: Mapping[str, str], *, at: datetime) -> dict[str, Any]:
         found = found.filter(family=chosen)
     if after:
         found = found.filter(slug__gt=after)
+    if words:
+        found = found.filter(Q(name__icontains=words) | Q(slug__icontains=words))
     rows, more = one_page(found, PER_PAGE)
     return {
         "rows": overviews(rows, at=at),
@@ -63,8 +68,9 @@ def board(query: Mapping[str, str], *, at: datetime) -> dict[str, Any]:
         "segments": _segments(families, chosen),
         "chosen": chosen,
         "has_more_families": len(families) > MOST_SEGMENTS,
-        "first": _board_url(family) if after else "",
-        "next": _board_url(family, rows[-1].slug) if more else "",
+        "words": words,
+        "first": _board_url(family, words) if after else "",
+        "next": _board_url(family, words, rows[-1].slug) if more else "",
     }
 
 
@@ -87,8 +93,8 @@ def _segments(families: Sequence[Any], chosen: Family | None) -> list[dict[str, 
     ]
 
 
-def _board_url(family: str, after: str = "") -> str:
-    return with_query(reverse("agents"), family=family, after=after)
+def _board_url(family: str, words: str = "", after: str = "") -> str:
+    return with_query(reverse("agents"), family=family, q=words, after=after)
 
 
 def agent(

@@ -20,7 +20,7 @@ from agents.releasing.permissions import check_may_break_glass, check_may_releas
 from agents.releasing.services import current_release
 from agents.resolving import check_served, standing_releases
 from agents.review_policy import policy_for, votes_of
-from agents.standing import check_releasable
+from agents.standing import check_releasable, day
 from governance.base.errors import NotThere, sentence_of
 from governance.constitution.models import ConstitutionVersion
 from governance.constitution.services import current_sha256
@@ -99,7 +99,7 @@ def _state(release: Any, at: datetime) -> dict[str, Any]:
         until = f"{release.expires_at:%Y-%m-%d %H:%M} UTC"
         return {"tone": "bad", "label": "Break-glass", "why": f"Nobody approved it. Until {until}."}
     if release.stale_since:
-        until = f"{release.grace_until:%Y-%m-%d}"
+        until = day(release.grace_until, at=at)
         return {"tone": "warn", "label": "Runs", "why": f"Its approval goes stale on {until}."}
     return {"tone": "good", "label": "Runs", "why": ""}
 
@@ -169,6 +169,14 @@ def release_panel(
     here = [r for r in current if review and (r.version_id, r.review_id) == (found.pk, review.pk)]
     return {
         "runs_in": [r.environment.name for r in current if r.version_id == found.pk],
+        "glass": [
+            r
+            for r in current
+            if (r.version_id, r.kind) == (found.pk, ReleaseKind.BREAK_GLASS)
+            and r.expires_at is not None
+            and r.expires_at > at
+        ],
+        "may_release": not why_not(user, Permission.RELEASE),
         "release_form": ReleaseForm(without=[release.environment_id for release in here]),
         "why_no_release": why_not(user, Permission.RELEASE)
         or sentence_of(check_releasable, found, environment=None, law=law, at=at),
