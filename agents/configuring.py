@@ -10,7 +10,7 @@ from agents.comparing import LABELS
 from agents.models import Environment, ReviewRule, Tier
 from agents.review_policy import Requirement, ReviewRules
 from governance.audit.services import append
-from governance.configuration.kinds import TEAM_USES, Kind, Snapshot
+from governance.configuration.kinds import TEAM_USES, Kind, Snapshot, there
 from governance.people.models import User
 from governance.people.services import actor_of
 
@@ -46,7 +46,7 @@ class EnvironmentKind(Kind):
         return f"Environment {state['name']}"
 
     def apply(self, pk: int | None, after: Snapshot, *, by: User, at: datetime) -> None:
-        found = Environment.objects.select_for_update().get(pk=pk)
+        found = Environment.objects.select_for_update().get(pk=there(pk))
         found.name, found.slug = after["name"], after["slug"]
         found.protected, found.full_matrix = after["protected"], after["full_matrix"]
         found.team_id = after["team"]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from agents.comparing import CHANGE_TONES
-from agents.models import HEAVY, Agent, AgentVersion, Release, Suspension
+from agents.models import HEAVY, Agent, AgentVersion, Release, Suspension, newest_version
 from agents.standing import STANDING_TONES, is_overdue, label_of, standing_of, with_status
 
 NONE = "none"
@@ -54,11 +54,10 @@ class Overview:
 
 def for_overview(agents: QuerySet[Agent]) -> QuerySet[Agent]:
     """Annotate what :func:`overviews` reads."""
-    newest = AgentVersion.objects.filter(agent=OuterRef("pk")).order_by("-sequence")
     whole = Q(agent=OuterRef("pk"), version=None) | Q(family=OuterRef("family"))
     suspended = Suspension.objects.filter(whole, lifted_at=None)
     return agents.select_related("family", "owner").annotate(
-        newest_id=Subquery(newest.values("pk")[:1]), is_suspended=Exists(suspended)
+        newest_id=newest_version("pk", of="pk"), is_suspended=Exists(suspended)
     )
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Cast, Coalesce, Concat
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from agents.compliance.staleness import Staleness, ratifications, staleness_fields
 from agents.models import (
@@ -23,6 +23,7 @@ from agents.models import (
     ReleaseKind,
     ReviewBasis,
     Suspension,
+    version_subject,
 )
 from agents.permissions import agents_for, no_such_agent
 from agents.standing import (
@@ -161,9 +162,8 @@ def _approvals() -> QuerySet[Review]:
     elsewhere = ReviewBasis.objects.filter(environment__isnull=False).exclude(
         environment=OuterRef(OuterRef("environment"))
     )
-    subject = Concat(Value("agent_version:"), Cast(OuterRef("version_id"), CharField()))
     return Review.objects.filter(
-        subject=subject,
+        subject=version_subject("version_id"),
         status=ReviewStatus.APPROVED,
         version_sha256=OuterRef("version__sha256"),
     ).exclude(pk__in=elsewhere.values("review"))

@@ -7,13 +7,13 @@ then stale.
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Cast, Coalesce, Concat
+from django.db.models import F, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from agents.comparing import base_moved
 from agents.compliance.matrix import check_matrix
 from agents.compliance.staleness import Staleness, staleness_fields, staleness_of
-from agents.models import AgentVersion, Environment, Suspension
+from agents.models import AgentVersion, Environment, Suspension, version_subject
 from agents.review_policy import check_good_for, environment_of
 from governance.base.errors import Conflict, InvalidInput
 from governance.constitution.services import current
@@ -36,8 +36,7 @@ TURNED_DOWN = (ReviewStatus.REJECTED, ReviewStatus.CHANGES_REQUESTED)
 
 def with_status(versions: QuerySet[AgentVersion]) -> QuerySet[AgentVersion]:
     """Annotate ``status`` (of the newest review, or draft), ``judged_under`` and staleness."""
-    subject = Concat(Value("agent_version:"), Cast(OuterRef("pk"), CharField()))
-    reviews = Review.objects.filter(subject=subject).order_by("-id")
+    reviews = Review.objects.filter(subject=version_subject("pk")).order_by("-id")
     return versions.annotate(
         status=Coalesce(Subquery(reviews.values("status")[:1]), Value(DRAFT)),
         judged_under=Subquery(reviews.values("constitution_sha256")[:1]),
@@ -46,9 +45,7 @@ def with_status(versions: QuerySet[AgentVersion]) -> QuerySet[AgentVersion]:
     )
 
 
-def that_stand(
-    versions: QuerySet[AgentVersion], standing: str, *, at: datetime
-) -> QuerySet[AgentVersion]:
+def that_stand(versions: QuerySet[Any], standing: str, *, at: datetime) -> QuerySet[Any]:
     """Those of :func:`with_status` that stand so at this moment; one of :data:`LABELS`."""
     if standing not in LABELS:
         raise InvalidInput(f"A status is one of {', '.join(LABELS)}.", code="no_such_status")

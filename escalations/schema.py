@@ -4,7 +4,7 @@ Only wrong types, size and depth refuse. A missing field is a finding; a key tha
 does not know is kept under ``unknown`` and shown to the people who decide.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Meta
 
 from governance.base.errors import InvalidInput, TooLarge
+from governance.base.json_shape import check_shape
 from governance.base.keys import Keys
 
 MAX_BODY = 256 * 1024
 MAX_OPTIONS = 50
-MAX_DEPTH = 20
 LONGEST_LABEL = 300
 
 Short = Annotated[str, Meta(max_length=200)]
@@ -75,7 +75,7 @@ class RaisePayload(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 def read_payload(body: Mapping[str, Any]) -> RaisePayload:
     """A decoded body as a payload; :class:`InvalidInput` or :class:`TooLarge` with the reason."""
-    _check_shape(body)
+    check_shape(body)
     unknown: dict[str, Any] = {}
     known = _known(body, RaisePayload, "", unknown)
     _lift_short_forms(known, unknown)
@@ -153,23 +153,3 @@ def _named_options(payload: RaisePayload) -> list[OptionPayload]:
 def _check_time(payload: RaisePayload) -> None:
     if payload.wait_until is not None and payload.wait_until.tzinfo is None:
         raise InvalidInput("wait_until needs a time zone, such as 2026-03-02T09:00:00Z.")
-
-
-def _check_shape(body: Any) -> None:
-    """Refuse what is nested too deeply or holds a NUL; without recursion, whatever comes."""
-    level: list[Any] = [body]
-    for _ in range(MAX_DEPTH):
-        if any(isinstance(value, str) and "\x00" in value for value in level):
-            raise InvalidInput("Text must not hold the NUL character.", code="nul_character")
-        level = [child for value in level for child in _children(value)]
-        if not level:
-            return
-    raise InvalidInput(f"Nested deeper than {MAX_DEPTH} levels.", code="too_deep")
-
-
-def _children(value: Any) -> Iterator[Any]:
-    if isinstance(value, Mapping):
-        yield from value
-        yield from value.values()
-    elif isinstance(value, list | tuple):
-        yield from value

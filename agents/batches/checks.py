@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from django.db.models import CharField, OuterRef, Subquery, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import Subquery
 
 from agents.comparing import good_in
-from agents.models import AgentVersion, ReviewBasis
+from agents.models import AgentVersion, ReviewBasis, version_subject
 from governance.base.errors import Conflict
 from governance.constitution.services import current_sha256
 from governance.review.models import Review, ReviewStatus
@@ -61,8 +60,7 @@ def _moved(whole: Review) -> str:
 
 def newest_approvals(agent_ids: Sequence[int]) -> dict[int, int]:
     """The version of each agent that was approved everywhere last, whatever became of that."""
-    subject = Concat(Value("agent_version:"), Cast(OuterRef("pk"), CharField()))
-    approvals = Review.objects.filter(subject=subject, status=ReviewStatus.APPROVED)
+    approvals = Review.objects.filter(subject=version_subject("pk"), status=ReviewStatus.APPROVED)
     newest = good_in(approvals, None).order_by("-closed_at", "-id")
     found = (
         AgentVersion.objects.filter(agent__in=agent_ids)

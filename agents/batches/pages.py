@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count
 from django.urls import reverse
 
 from agents.batches.checks import why_list_is_dead
@@ -13,7 +13,16 @@ from agents.batches.forms import BatchForm, ReleaseAllForm
 from agents.batches.services import MOST_ITEMS
 from agents.changes import ChangeClass
 from agents.comparing import CHANGE_TONES, LABELS, compare, read
-from agents.models import HEAVY, Agent, AgentVersion, Batch, BatchKind, Family, ReviewBasis
+from agents.models import (
+    HEAVY,
+    Agent,
+    AgentVersion,
+    Batch,
+    BatchKind,
+    Family,
+    ReviewBasis,
+    newest_version,
+)
 from agents.overview import badges_of, released, severities
 from agents.permissions import why_not
 from agents.standing import DRAFT, STANDING_TONES, with_status
@@ -197,8 +206,7 @@ def _of_family(family: Family | None) -> Any:
 
 def _newest(family: Family | None) -> Any:
     """The newest version of each agent, while nobody has settled it."""
-    sequence = AgentVersion.objects.filter(agent=OuterRef("pk")).order_by("-sequence")
-    newest = Agent.objects.annotate(newest=Subquery(sequence.values("pk")[:1])).values("newest")
+    newest = Agent.objects.annotate(newest=newest_version("pk", of="pk")).values("newest")
     found = _of_family(family).filter(pk__in=newest, status__in=OPEN_TO_A_LIST)
     return found.select_related("agent").defer(*HEAVY).order_by("agent__slug")
 

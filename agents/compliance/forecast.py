@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, Count, Min, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 
-from agents.models import Release, ReleaseKind
+from agents.models import Release, ReleaseKind, version_subject
 from agents.resolving import standing_releases
 from governance.base.addresses import with_query
 from governance.base.pagination import one_page
@@ -113,8 +112,9 @@ def of_agent(agent_id: int, *, at: datetime) -> list[Stopping]:
 
 
 def _with_names(releases: QuerySet[Any]) -> QuerySet[Any]:
-    subject = Concat(Value("agent_version:"), Cast(OuterRef("version_id"), CharField()))
-    asked = Review.objects.filter(subject=subject, status=ReviewStatus.IN_REVIEW)
+    asked = Review.objects.filter(
+        subject=version_subject("version_id"), status=ReviewStatus.IN_REVIEW
+    )
     named: QuerySet[Any] = (
         releases.select_related(None)
         .select_related("agent__owner", "agent__family", "environment", "version")

@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 
 from agents.intake.archives import safe_path
-from agents.models import AgentVersion, Family
+from agents.models import AgentVersion, Family, newest_version
 from governance.base.canonical import stamp
 from governance.base.errors import NotThere, Refusal
 
@@ -37,9 +37,8 @@ def export_family(slug: str, *, at: datetime) -> bytes:
 
 
 def newest_of(family: Family) -> QuerySet[AgentVersion]:
-    newest = AgentVersion.objects.filter(agent=OuterRef("agent")).order_by("-sequence")
     versions = AgentVersion.objects.filter(
-        agent__family=family, sequence=Subquery(newest.values("sequence")[:1])
+        agent__family=family, sequence=newest_version("sequence", of="agent")
     )
     return versions.select_related("agent").order_by("agent__slug")
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
 from django.utils.text import slugify
 
 from agents.importing import Reading, storable
 from agents.intake.archives import Incoming
-from agents.models import Agent, AgentVersion
+from agents.models import Agent, AgentVersion, newest_version
 from governance.base.canonical import sha256_hex
 from governance.base.errors import Conflict
 
@@ -70,16 +69,13 @@ def places_for(files: Iterable[Incoming]) -> Places:
     """What the portal holds of these bytes, in one query."""
     given = [file for file in files if file.raw]
     digests = {sha256_hex(file.raw) for file in given}
-    found = AgentVersion.objects.filter(sha256__in=digests, sequence=_newest("sequence"))
+    found = AgentVersion.objects.filter(
+        sha256__in=digests, sequence=newest_version("sequence", of="agent")
+    )
     held: dict[str, list[Held]] = {}
     for *values, digest in found.order_by("agent__slug").values_list(*HELD, "sha256"):
         held.setdefault(digest, []).append(Held(*values))
     return Places(held, paths={stored(file.path) for file in given})
-
-
-def _newest(column: str) -> Subquery:
-    newest = AgentVersion.objects.filter(agent=OuterRef("agent")).order_by("-sequence")
-    return Subquery(newest.values(column)[:1])
 
 
 def stored(path: str) -> str:
@@ -118,8 +114,7 @@ def _namesakes(reading: Reading, family: str) -> dict[str, str]:
     found = Agent.objects.filter(family__slug=family, name=reading.name) if family else None
     if found is None:
         return {}
-    newest = AgentVersion.objects.filter(agent=OuterRef("pk")).order_by("-sequence")
-    named = found.annotate(file=Subquery(newest.values("filename")[:1])).order_by("id")
+    named = found.annotate(file=newest_version("filename", of="pk")).order_by("id")
     return {slug: file or "" for slug, file in named.values_list("slug", "file")}
 
 

@@ -20,6 +20,8 @@ from agents.models.definitions import (
     Trigger,
     TriggerKind,
     WorkflowStep,
+    newest_version,
+    version_subject,
 )
 from agents.models.intake import (
     ImportRun,
@@ -84,4 +86,6 @@ __all__ = [
     "TriggerKind",
     "Waiver",
     "WorkflowStep",
+    "newest_version",
+    "version_subject",
 ]

@@ -5,7 +5,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery, Value
+from django.db.models.functions import Cast, Concat
 from django.urls import reverse
 
 from agents.changes import ChangeClass
@@ -129,6 +130,17 @@ class AgentVersion(models.Model):
     @property
     def subject(self) -> str:
         return f"agent_version:{self.pk}"
+
+
+def newest_version(column: str, *, of: str) -> Subquery:
+    """A column of the newest version of the agent that the outer query has as ``of``."""
+    newest = AgentVersion.objects.filter(agent=OuterRef(of)).order_by("-sequence")
+    return Subquery(newest.values(column)[:1])
+
+
+def version_subject(of: str) -> Concat:
+    """What reviews call the version that the outer query has as ``of``."""
+    return Concat(Value("agent_version:"), Cast(OuterRef(of), models.CharField()))
 
 
 class Part(models.Model):

@@ -120,7 +120,7 @@ def test_the_version_page_the_agent_and_the_board_name_the_class(client, changed
     text = page(client, "/agents/worker/versions/2/")
     assert f'href="{URL}"' in text
     assert text.index("Look at this first") < text.index('id="review"')
-    assert "See what it changes" in text
+    assert "Read both texts" in text
     assert "Privilege" in page(client, "/agents/worker/")
     assert "Privilege" in page(client, "/agents/")
 

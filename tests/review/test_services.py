@@ -394,7 +394,7 @@ def test_the_vote_button_says_why_it_is_off():
     author = approver()
     review, voter = opened(author, votes=2), approver()
     assert services.may_vote(voter, review) == (True, "")
-    assert "wrote or submitted" in services.may_vote(author, review)[1]
+    assert "You wrote, submitted" in services.may_vote(author, review)[1]
     assert "role approver" in services.may_vote(UserFactory(roles=[Role.AUDITOR]), review)[1]
     assert "never does" in services.may_vote(RunnerFactory(), review)[1]
     cast(review, voter)

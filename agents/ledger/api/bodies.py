@@ -1,6 +1,5 @@
 """What a runner sends to the guard, read leanly: it calls before every act."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -9,9 +8,9 @@ from msgspec import Meta
 from agents.ledger.actions import action_of_tool
 from agents.ledger.guarding import Question
 from governance.base.errors import InvalidInput, TooLarge
+from governance.base.json_shape import check_shape
 
 MAX_BODY = 256 * 1024
-MAX_DEPTH = 20
 DEFAULT_ENVIRONMENT = "production"
 Short = Annotated[str, Meta(max_length=200)]
 
@@ -38,7 +37,7 @@ class GuardBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def question_from(body: Any) -> Question:
     """A decoded body as a question, or :class:`InvalidInput` with what is wrong."""
-    _check_depth(body)
+    check_shape(body)
     try:
         read = msgspec.convert(body, GuardBody)
     except msgspec.ValidationError as error:
@@ -64,20 +63,3 @@ def _called(read: GuardBody) -> dict[str, Any]:
 def check_size(raw: bytes) -> None:
     if len(raw) > MAX_BODY:
         raise TooLarge(f"A question to the guard has at most {MAX_BODY // 1024} KiB.")
-
-
-def _check_depth(body: Any) -> None:
-    level: list[Any] = [body]
-    for _ in range(MAX_DEPTH):
-        if any(isinstance(value, str) and "\x00" in value for value in level):
-            raise InvalidInput("Text must not hold the NUL character.", code="nul_character")
-        level = [child for value in level for child in _children(value)]
-        if not level:
-            return
-    raise InvalidInput(f"Nested deeper than {MAX_DEPTH} levels.", code="too_deep")
-
-
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, Mapping):
-        return [*value, *value.values()]
-    return list(value) if isinstance(value, list) else []
