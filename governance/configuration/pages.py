@@ -11,6 +11,8 @@ from governance.people.models import User
 from governance.people.permissions import Permission, has
 
 PAGE = 30
+# What follows from the change: the sentences say it better.
+COMPUTED = ("needs", "usual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Row:
         return [
             Differing(key.replace("_", " ").capitalize(), before.get(key), after.get(key))
             for key in sorted(before.keys() | after.keys())
-            if before.get(key) != after.get(key)
+            if key not in COMPUTED and before.get(key) != after.get(key)
         ]
 
 
