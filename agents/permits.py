@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from agents.models import Agent, Permit
-from agents.releasing.suspensions import suspensions_on
+from agents.suspensions import suspensions_on
 from governance.audit.actors import Actor, system
 from governance.audit.services import append
 from governance.base.canonical import stamp

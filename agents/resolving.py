@@ -34,6 +34,7 @@ from agents.standing import (
     suspended,
     with_status,
 )
+from agents.suspensions import suspensions_on
 from governance.audit.receipts import sign
 from governance.base.canonical import digest_of, sha256_hex
 from governance.base.errors import Conflict, NotThere, Refusal
@@ -248,8 +249,7 @@ def _why_nothing(slug: str, environment: str, principal: User | Runner, at: date
         return no_such_agent(slug)
     if not Environment.objects.filter(slug=environment).exists():
         return NotThere(f"There is no environment {environment[:40]}.", code="unknown_environment")
-    whole = Q(agent=agent, version=None) | Q(family=agent.family_id)
-    if suspension := Suspension.objects.filter(whole, lifted_at=None).first():
+    if suspension := suspensions_on(agent).first():
         return suspended(suspension.reason)
     return Conflict(
         f"No version of {agent} is released to {environment}. {_newest(agent, at)}",

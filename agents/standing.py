@@ -7,14 +7,15 @@ then stale.
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Subquery, Value
+from django.db.models import Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from agents.comparing import base_moved
 from agents.compliance.matrix import check_matrix
 from agents.compliance.staleness import Staleness, staleness_fields, staleness_of
-from agents.models import AgentVersion, Environment, Suspension, version_subject
+from agents.models import AgentVersion, Environment, version_subject
 from agents.review_policy import check_good_for, environment_of
+from agents.suspensions import suspensions_on
 from governance.base.errors import Conflict, InvalidInput
 from governance.constitution.services import current
 from governance.review.models import TONES, Review, ReviewStatus
@@ -98,17 +99,6 @@ def requires_law(contract: object) -> bool:
     return str(said).strip().lower() not in {"", "optional", "false", "no", "none"}
 
 
-def suspensions_of(version: AgentVersion) -> QuerySet[Suspension]:
-    """What keeps a version from being served: its own suspension, its agent's or family's.
-
-    A version that brings back the text of a suspended one is suspended with it.
-    """
-    same_text = Q(version__text_sha256=version.text_sha256)
-    own = Q(agent=version.agent) & (Q(version=None) | same_text)
-    found = Suspension.objects.filter(own | Q(family=version.agent.family_id), lifted_at=None)
-    return found.order_by(F("version_id").asc(nulls_first=True))
-
-
 def check_submittable(
     version: AgentVersion, *, law: str, environment: Environment | None = None
 ) -> None:
@@ -166,7 +156,7 @@ def check_releasable(
     check_approval(review, sha256=version.sha256, required=requires_compliance(version), law=law)
     if staleness_of(version.pk, judged_under=review.constitution_sha256):
         raise stale()
-    if suspension := suspensions_of(version).first():
+    if suspension := suspensions_on(version.agent, version_id=version.pk).first():
         raise suspended(suspension.reason)
     full = environment is not None and environment.full_matrix
     check_matrix(version, current(), full=full, at=at)

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import Subquery
 
 from agents.models import Permit
-from agents.releasing.suspensions import suspensions_on
+from agents.suspensions import suspensions_on
 from escalations.models import Ballot, Decision, Escalation, Message, Outcome, Status, Verdict
 from governance.base.canonical import stamp
 from governance.base.errors import NotThere

@@ -17,8 +17,8 @@ from agents.standing import (
     check_releasable,
     requires_compliance,
     suspended,
-    suspensions_of,
 )
+from agents.suspensions import suspensions_on
 from governance.audit.services import append
 from governance.base.canonical import sha256_hex, stamp
 from governance.base.errors import Conflict, InvalidInput, NotThere
@@ -188,7 +188,7 @@ def _emergency(reason: str, hours: int) -> str:
 
 def _check_breakable(version: AgentVersion, target: Environment) -> None:
     """What no emergency overrides: a suspension, a verdict, an earlier broken glass, no law."""
-    if suspension := suspensions_of(version).first():
+    if suspension := suspensions_on(version.agent, version_id=version.pk).first():
         raise suspended(suspension.reason)
     if requires_compliance(version) and not current_sha256():
         raise Conflict(

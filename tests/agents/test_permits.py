@@ -95,6 +95,17 @@ def test_nothing_is_spent_while_the_agent_is_suspended(permit):
     assert is_unspent(permit)
 
 
+def test_nothing_is_spent_by_a_version_that_brings_back_a_suspended_text(permit):
+    suspend(slug=permit.agent.slug, sequence=1, reason="odd", by=acts.owner(), at=NOW)
+    other = acts.bring_in(raw=acts.definition(more="\nBe brief.\n"))
+    back = acts.bring_in()
+    assert (back.sequence, back.text) == (3, permit.agent.versions.get(sequence=1).text)
+    with pytest.raises(Conflict, match="suspended: odd"):
+        spend(permit, version_id=back.pk)
+    assert is_unspent(permit)
+    assert spend(permit, version_id=other.pk).spent_at
+
+
 def test_of_two_at_once_one_wins(permit):
     together = Barrier(2)
 
