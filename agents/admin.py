@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from agents.configuring import EnvironmentKind, ReviewRuleKind, record_deleted
+from agents.configuring import EnvironmentKind, ReviewRuleKind, TierKind, record_deleted
 from agents.models import (
     HEAVY,
     Agent,
@@ -70,6 +70,7 @@ class ActingInAdmin(ReadOnlyInAdmin):
 
 @admin.register(Agent)
 class AgentAdmin(ActingInAdmin):
+    kind = register(TierKind())
     list_display = ("slug", "name", "family", "owner", "tier")
     list_filter = ("tier",)
     list_select_related = ("family", "owner")

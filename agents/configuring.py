@@ -1,4 +1,4 @@
-"""What loosens an environment or a rule of review."""
+"""What loosens an environment, a rule of review or an agent's tier."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.changes import ChangeClass
 from agents.comparing import LABELS
-from agents.models import Environment, ReviewRule, Tier
+from agents.models import Agent, Environment, ReviewRule, Tier
 from agents.review_policy import Requirement, ReviewRules
 from governance.audit.services import append
 from governance.configuration.kinds import TEAM_USES, Kind, Snapshot, there
@@ -106,6 +106,38 @@ class ReviewRuleKind(Kind):
         rule.save()
         fields = ["change_class", "environment", "policy", "tier"]
         _record("reviewrule", rule.pk, "changed" if pk else "created", by, at, fields)
+
+
+class TierKind(Kind):
+    """How much is at stake with an agent: it chooses policies and weighs in every case's risk."""
+
+    name, label = "agent", "tier of an agent"
+
+    def read(self, pk: int) -> Snapshot:
+        found = Agent.objects.get(pk=pk)
+        return {"tier": found.tier, "names": {"agent": found.name}}
+
+    def loosens(self, before: Snapshot, after: Snapshot) -> list[str]:
+        ranks = list(Tier.values)
+        if ranks.index(after["tier"]) >= ranks.index(before["tier"]):
+            return []
+        named, was, now = before["names"]["agent"], Tier(before["tier"]), Tier(after["tier"])
+        return [f"{named} counts as {now.label.lower()} instead of {was.label.lower()}."]
+
+    def title(self, state: Snapshot) -> str:
+        return f"Tier of {state['names']['agent']}"
+
+    def apply(self, pk: int | None, after: Snapshot, *, by: User, at: datetime) -> None:
+        found = Agent.objects.select_for_update().get(pk=there(pk))
+        before, found.tier = found.tier, after["tier"]
+        found.save(update_fields=["tier"])
+        append(
+            stream=found.subject,
+            kind="agent.tier_changed",
+            by=actor_of(by),
+            at=at,
+            data={"before": before, "after": found.tier},
+        )
 
 
 def _needs() -> Iterator[tuple[str, Requirement]]:

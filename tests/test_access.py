@@ -110,6 +110,7 @@ POST configuration-change-confirm         L  403  403  403  403  302  403    L
 POST configuration-change-refuse          L  403  403  403  403  302  403    L
 GET  agent-ownership                      L  403  200  200  200  200  403    L
 POST agent-ownership                      L  403  302  403  403  302  403    L
+POST agent-tier                           L  403  302  403  403  302  403    L
 GET  constitution                         L  404  200  200  200  200  404    L
 POST constitution-import                  L  404  302  403  403  403  404    L
 GET  constitution-edit                    L  404  200  200  200  200  404    L
@@ -266,6 +267,7 @@ ARGUMENTS = {
     "agent-lift": {"slug": "halted", "suspension_id": "{suspension}"},
     "agent-roll-back": {"slug": "worker", "release_id": "{release}"},
     "agent-ownership": {"slug": "halted"},
+    "agent-tier": {"slug": "halted"},
     "agent-rule": {"slug": "worker", "key": "{rule}"},
     "agent-rule-try": {"slug": "worker", "key": "{rule}"},
     "agent-rules": {"slug": "worker"},
@@ -341,6 +343,7 @@ ARGUMENTS = {
 VOTE = {"verdict": "approve"}
 SENT: dict[str, dict[str, Any]] = {
     "agent-ownership": {"owner": "{owner}"},
+    "agent-tier": {"tier": "high"},
     "agent-edit": {"act": "save", "newest": 1, "text": "{definition_of_worker}"},
     "agent-new": {
         "act": "save",

@@ -2,7 +2,7 @@ from typing import Any
 
 from django import forms
 
-from agents.models import Agent
+from agents.models import Agent, Tier
 from governance.people.models import Role, Team, User
 
 
@@ -21,3 +21,12 @@ class HandOverForm(forms.Form):
     def of(cls, agent: Agent) -> "HandOverForm":
         """The form as it stands for an agent."""
         return cls(initial={"owner": agent.owner_id, "team": agent.team_id})
+
+
+class TierForm(forms.Form):
+    tier = forms.ChoiceField(
+        choices=Tier.choices,
+        label="Risk",
+        help_text="Raising it counts at once. Lowering it is asked for by an administrator and "
+        "waits until another one confirms it.",
+    )

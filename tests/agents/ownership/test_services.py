@@ -1,13 +1,16 @@
 """Whose an agent is."""
 
+import json
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from agents.ownership.services import hand_over
+from agents.ownership.services import hand_over, set_tier
 from agents.reviewing import services as reviewing
 from governance.audit.models import AuditEvent
 from governance.base.errors import InvalidInput, NotPermitted
+from governance.configuration.services import confirm_change
 from governance.people.models import Membership, Role, Team
 from tests.agents import acts
 from tests.factories import NOW, RunnerFactory, UserFactory
@@ -85,3 +88,63 @@ def test_the_page_hands_over_and_says_to_others_why_not(security):
     assert client.post(address, sent).status_code == 302
     page = client.get(agent.get_absolute_url()).content.decode()
     assert "Security" in page
+
+
+# --- the tier -------------------------------------------------------------------------------
+
+
+def administrator():
+    return UserFactory(roles=[Role.ADMINISTRATOR])
+
+
+def tier_of(agent):
+    agent.refresh_from_db()
+    return agent.tier
+
+
+def test_the_owner_raises_the_tier_at_once_and_it_is_written_down():
+    owner = acts.owner()
+    agent = acts.bring_in(owner).agent
+    assert set_tier(slug=agent.slug, tier="high", by=owner, at=NOW) is None
+    assert set_tier(slug=agent.slug, tier="high", by=owner, at=NOW) is None
+    assert tier_of(agent) == "high"
+    event = AuditEvent.objects.get(kind="agent.tier_changed")
+    assert json.loads(bytes(event.body))["data"] == {"before": "medium", "after": "high"}
+
+
+def test_lowering_the_tier_waits_for_another_administrator():
+    agent, first, second = acts.bring_in().agent, administrator(), administrator()
+    change = set_tier(slug=agent.slug, tier="low", by=first, at=NOW)
+    assert tier_of(agent) == "medium"
+    with pytest.raises(NotPermitted):
+        confirm_change(change_id=change.pk, by=first, at=NOW)
+    confirm_change(change_id=change.pk, by=second, at=NOW)
+    assert tier_of(agent) == "low"
+
+
+def test_the_owner_does_not_lower_it_and_nobody_else_raises_it():
+    owner = acts.owner()
+    agent = acts.bring_in(owner).agent
+    with pytest.raises(NotPermitted):
+        set_tier(slug=agent.slug, tier="low", by=owner, at=NOW)
+    for person in (acts.owner(), acts.approver(), RunnerFactory()):
+        with pytest.raises(NotPermitted):
+            set_tier(slug=agent.slug, tier="high", by=person, at=NOW)
+    with pytest.raises(InvalidInput):
+        set_tier(slug=agent.slug, tier="none", by=owner, at=NOW)
+    assert tier_of(agent) == "medium"
+
+
+def test_the_page_records_the_tier_and_says_what_waits():
+    owner = acts.owner()
+    agent = acts.bring_in(owner).agent
+    address = reverse("agent-tier", args=[agent.slug])
+    client = Client()
+    client.force_login(owner)
+    client.post(address, {"tier": "high"})
+    assert tier_of(agent) == "high"
+    assert client.post(address, {"tier": "low"}).status_code == 403
+    client.force_login(administrator())
+    answer = client.post(address, {"tier": "low"}, follow=True)
+    assert f"{agent.name} counts as low risk instead of high risk." in answer.content.decode()
+    assert client.post(address, {"tier": "odd"}).status_code == 400
