@@ -107,5 +107,5 @@ def test_a_cycle_that_broke_leaves_no_heartbeat(monkeypatch, part):
 def test_the_worker_knows_the_tasks_that_beat_and_pokes_name():
     app.loader.import_default_modules()
     named = {entry["task"] for entry in app.conf.beat_schedule.values()} | {DISPATCH}
-    assert named == {"asking.tick", "asking.dispatch"}
+    assert named == {"asking.tick", "asking.dispatch", "agents.remind_stale"}
     assert named <= set(app.tasks)
