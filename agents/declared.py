@@ -1,6 +1,7 @@
 """What the frontmatter declares: name, version, tools, and what is wrong with them."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,6 +13,9 @@ from governance.base.keys import slug
 _SLUG = re.compile(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$")
 _SUFFIXES = re.compile(r"(\.(agent|chatmode|prompt|instructions))?\.(md|markdown|mdx|txt)$", re.I)
 _BETWEEN_TOOLS = re.compile(r",(?![^()]*\))")
+_PLUS_PLUS = re.compile(r"(?<=\b[Cc])\+\+")
+_SHARP = re.compile(r"(?<=\b[CcFf])#")
+_CALLS = re.compile(r"(?:Task|Agent)\(([^()]*)\)$")
 _EVERY_TOOL = frozenset({"*", "all", "all tools"})
 _NO_AGENT_NAMES = frozenset({"readme", "index", "agents", "claude", "skill", "agent"})
 _LITERAL_BREAK = re.compile(r"\\n")
@@ -56,6 +60,11 @@ def read_declared(front: Frontmatter, filename: str) -> Declared:
 def stem_of(filename: str) -> str:
     """A file's own name without what tells its kind: ``docs.agent.md`` is ``docs``."""
     return _SUFFIXES.sub("", PurePosixPath(filename.replace("\\", "/")).name)
+
+
+def spelled_out(name: str) -> str:
+    """``C++ Expert`` and ``C# Expert`` are two agents, though a slug holds neither sign."""
+    return _PLUS_PLUS.sub("pp", _SHARP.sub("sharp", name))
 
 
 def known_key(key: str) -> str:
@@ -128,9 +137,9 @@ def _name_not_slug(name: str, line: int) -> Finding:
         Severity.WARNING,
         line,
         f"The name “{name}” is not lower-case words joined by hyphens; some harnesses refuse it.",
-        f"Use {slug(name)}.",
+        f"Use {slug(spelled_out(name))}.",
         excerpt=name,
-        replacement=f"name: {slug(name)}",
+        replacement=f"name: {slug(spelled_out(name))}",
     )
 
 
@@ -232,6 +241,30 @@ def _read_tools(declared: Declared, front: Frontmatter) -> None:
             for tool in _tool_names(front.data.get(key)) or ()
         )
     )
+
+
+def declared_peers(
+    front: Frontmatter, tools: tuple[str, ...] | None
+) -> Iterator[tuple[str, str, int]]:
+    """Agents that the frontmatter names, with what for and where: handoffs, agents, Agent(x)."""
+    handoffs, agents = front.data.get("handoffs"), front.data.get("agents")
+    for handoff in handoffs if isinstance(handoffs, list) else ():
+        if isinstance(handoff, dict) and _is_peer(handoff.get("agent")):
+            text = _as_text(handoff.get("label")) or "Hand over."
+            yield handoff["agent"].strip(), text, front.lines.get("handoffs", 0)
+    for name in agents if isinstance(agents, list) else ():
+        if _is_peer(name):
+            yield name.strip(), "May call it as a subagent.", front.lines.get("agents", 0)
+    for tool in tools or ():
+        called = _CALLS.match(tool)
+        for name in called[1].split(",") if called else ():
+            if _is_peer(name):
+                yield name.strip(), "May call it as a subagent.", front.lines.get("tools", 0)
+
+
+def _is_peer(name: Any) -> bool:
+    """A name, and not the harness's own default agent or all of them."""
+    return isinstance(name, str) and name.strip().lower() not in {"", "*", "agent", "all"}
 
 
 def _tool_names(written: Any) -> list[str] | None:

@@ -12,7 +12,7 @@ from django.utils.text import slugify
 
 from agents.comparing import Comparison
 from agents.contract import ParsedDefinition
-from agents.declared import stem_of
+from agents.declared import spelled_out, stem_of
 from agents.keys_following import follow
 from agents.models import (
     Agent,
@@ -86,8 +86,9 @@ def check_size(raw: bytes) -> None:
 
 def slug_of(parsed: ParsedDefinition, filename: str) -> str:
     """The agent's slug: from the name the file declares, else from the file's own name."""
-    name = parsed.name or stem_of(filename) or parsed.title
-    if not re.search(r"\w", name):
+    names = (parsed.name, stem_of(filename), parsed.title)
+    name = spelled_out(next((one for one in names if re.search(r"\w", one)), ""))
+    if not name:
         raise InvalidInput(
             "The file names no agent: give it a name in its frontmatter.", code="no_name"
         )
@@ -169,7 +170,7 @@ def known_provenance(said: Mapping[str, str]) -> dict[str, str]:
 
 def _co_authors(provenance: Mapping[str, str]) -> list[int]:
     """People of the portal whom the text's history names as author."""
-    addresses = re.split(r"[\s,;]+", str(provenance.get("author_email", "")).lower())
+    addresses = re.split(r"[\s,;]+", storable(str(provenance.get("author_email", ""))).lower())
     found = User.objects.filter(email__in=[address for address in addresses if address][:50])
     return sorted(found.values_list("pk", flat=True)) if any(addresses) else []
 

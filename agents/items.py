@@ -180,14 +180,14 @@ def _steps(found: Iterable[tuple[int, str, int]]) -> tuple[WorkflowStep, ...]:
     return tuple(steps)
 
 
-def coordination(items: Iterable[Item]) -> tuple[Coordination, ...]:
-    """Edges to peers; a line that names nobody is none."""
+def coordination(
+    items: Iterable[Item], declared: Iterable[tuple[str, str, int]] = ()
+) -> tuple[Coordination, ...]:
+    """Edges to peers, those that the frontmatter declares first; who names nobody has none."""
     keys = Keys()
-    return tuple(
-        Coordination(keys.take(f"with {peer}"), peer, kind, text, item.line)
-        for item in items
-        for peer, kind, text in _edges(item.text)
-    )
+    edges = [(peer, PeerKind.AGENT, text, line) for peer, text, line in declared]
+    edges += [(*edge, item.line) for item in items for edge in _edges(item.text)]
+    return tuple(Coordination(keys.take(f"with {edge[0]}"), *edge) for edge in edges)
 
 
 def _edges(written: str) -> Iterator[tuple[str, PeerKind, str]]:

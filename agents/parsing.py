@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from agents.contract import ParsedDefinition, Rule
-from agents.declared import Declared, read_declared
+from agents.declared import Declared, declared_peers, read_declared
 from agents.examples import example_findings, payload_fields, worked_examples
 from agents.items import (
     closing_paragraph,
@@ -91,7 +91,9 @@ def _assemble(
         examples=worked_examples(sections),
         escalation_tools=statements(sections.items(Kind.ESCALATION_TOOLS)),
         workflow=workflow_steps(sections),
-        coordination=coordination(sections.items(Kind.COORDINATION)),
+        coordination=coordination(
+            sections.items(Kind.COORDINATION), declared_peers(front, declared.tools)
+        ),
         quality=quality_standards(sections.items(Kind.QUALITY)),
         closing=last.text if last else "",
         has_escalation_section=sections.escalates,

@@ -60,7 +60,8 @@ _NAMES: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     (
         Kind.ESCALATION,
         (
-            r"(mandatory )?escalation( protocols?| policy| rules?| guidelines?)?( mandatory)?",
+            r"(mandatory )?escalation( protocols?| policy| rules?)?( mandatory)?",
+            r"escalation (guidelines?|framework)",
             r"escalation (paths?|chain|ladder|levels?)",
         ),
     ),
@@ -169,4 +170,5 @@ class Sections:
 
     @property
     def escalates(self) -> bool:
-        return any(kind in ESCALATING for kind in self.own)
+        introduced = (kind_of(item.intro) for item in self.outline.items if item.intro)
+        return any(kind in ESCALATING for kind in (*self.own, *introduced))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agents.family.members import Member
 from agents.family.reaching import Reach
+from governance.base.outline import blank_out
 
 _LONGEST = 160
 # Lines that report compliance as a fact; a line that asks for it reports nothing.
@@ -64,7 +65,8 @@ def _compliance(member: Member, gap: str) -> Iterator[Gap]:
     if claims_compliance(member):
         line = member.line_of("constitutional_compliance")
         yield Gap(line, _said(member, line), gap)
-    for number, said in enumerate(member.text.split("\n"), 1):
+    # What stands in a code block is the form of an answer or a drawing, and claims nothing.
+    for number, said in enumerate(blank_out(member.text, spans=False).split("\n"), 1):
         if _REPORTS.search(said) and not _ASKS.search(said):
             yield Gap(number, said.strip()[:_LONGEST], gap)
 

@@ -95,6 +95,11 @@ _DENIED = re.compile(
 )
 # What a product does for its users is no question to people.
 _FOR_USERS = re.compile(r"^surface .*users$", re.IGNORECASE)
+_NO_OWN_WAY = re.compile(
+    r"approv|permission|confirm|consent|\bask|decid|decision|human|\buser|stuck|clarif"
+    r"|fall[ -]?back|work[ -]?around|assum|guess|placeholder|on your own",
+    re.IGNORECASE,
+)
 _NAMED_AGENT = re.compile(
     r"\b(?:invok\w+|call|hand\w* (?:\w+ ){0,3}(?:over )?to|escalat\w+ (?:\w+ ){0,3}to)\s+"
     r"(?:the\s+)?[`@*]*([a-z0-9]+(?:-[a-z0-9]+)*)[`*]*\s+(?:sub)?agent\b",
@@ -138,17 +143,18 @@ def missing_of(member: Member) -> tuple[str, ...]:
 def _missing_payload(member: Member) -> str:
     held = {str(part["name"]).lower() for part in member.parts("payload_fields")}
     lacking = [name for name in KNOWN_FIELDS if name.lower() not in held]
-    if not held:
+    if not held or (lacking and not member.contract.get("has_escalation_section")):
         return "the payload template"
     return f"payload fields {', '.join(lacking)}" if lacking else ""
 
 
 def _is_no_fallback(rule: object) -> bool:
-    """NEVER something without asking, or ALWAYS escalate."""
+    """NEVER something without asking or on a guess, or ALWAYS escalate."""
     if not isinstance(rule, dict):
         return False
-    forbids = rule.get("modality") in {"NEVER", "MUST_NOT"}
-    return forbids or "escalat" in str(rule.get("text", "")).lower()
+    text = str(rule.get("text", ""))
+    forbids = rule.get("modality") in {"NEVER", "MUST_NOT"} and _NO_OWN_WAY.search(text)
+    return bool(forbids) or "escalat" in text.lower()
 
 
 def routes_of(member: Member) -> tuple[Route, ...]:
@@ -202,7 +208,7 @@ def _names_nobody(member: Member) -> tuple[Answer, tuple[str, ...]]:
     if member.demands("escalation"):
         line = member.line_of("escalation")
         return Answer.NO, (f"Escalation is mandatory by line {line}, but no text says how.",)
-    return Answer.NO, ("The file never says whom the agent asks, nor when.",)
+    return Answer.NO, ("No line was found that tells whom the agent asks.",)
 
 
 def _follow(

@@ -192,6 +192,17 @@ def test_the_seed_alone_reaches_nobody_since_its_stuck_agent_is_missing():
     assert answer(seed, member(STUCK)).answer is Answer.YES
 
 
+def test_only_a_rule_about_asking_or_guessing_is_a_no_fallbacks_rule():
+    rule = "- NEVER add external dependencies without approval"
+    for other, lacks in (
+        ("- NEVER write SQL by hand", True),
+        ("- NEVER guess what is meant", False),
+        ("- ALWAYS escalate when in doubt", False),
+    ):
+        text = WHOLE.replace(rule, other).format(name="worker", front="", how="Ask the user")
+        assert ("a no-fallbacks rule" in answer(member(text)).missing) is lacks
+
+
 # --- claims and powers ------------------------------------------------------------------------
 
 
@@ -206,6 +217,12 @@ def test_a_report_of_compliance_is_a_claim_with_its_line():
 def test_a_claim_that_holds_is_no_gap():
     one = worker(front="escalation: mandatory\nconstitutional_compliance: required\n")
     assert gaps_of(one, answer(one, member(STUCK)), "") == ()
+
+
+def test_a_drawing_or_the_form_of_an_answer_claims_nothing():
+    drawn = "```mermaid\nDONE: \u2705 Compliance effective\n```\n"
+    one = member(f"{STUCK}\n{drawn}")
+    assert gaps_of(one, answer(one), "The text names no principle.") == ()
 
 
 def test_mandatory_escalation_without_a_text_is_a_gap_with_the_line_that_claims_it():

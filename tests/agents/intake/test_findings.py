@@ -220,6 +220,7 @@ def test_a_dialogue_in_a_description_is_part_of_it_and_no_keys():
         "Step 6: Escalation Criteria",
         "Escalate to Human When",
         "Escalation Protocols",
+        "Escalation Framework",
         "Actions Requiring Human Approval",
     ],
 )
@@ -239,3 +240,45 @@ def test_half_an_emoji_is_no_wrongly_decoded_letter():
     codes = {finding.code for finding in parsed.findings}
     assert "CONTROL_CHARACTER" in codes
     assert "ENCODING_REPAIRED" not in codes
+
+
+def test_a_list_that_a_line_introduces_as_escalation_is_a_section_about_it():
+    body = "\n# W\n\n## More\n\nEscalation:\n\n- Immediate: it stops the work\n"
+    assert parse_definition(front("name: worker", body=body)).has_escalation_section
+
+
+def test_two_languages_that_differ_by_a_sign_are_two_agents():
+    slugs = {
+        slug_of(parse_definition(front(f'name: "{n} Expert"')), "") for n in ("C", "C++", "C#")
+    }
+    assert slugs == {"c-expert", "cpp-expert", "csharp-expert"}
+
+
+def test_peers_that_the_frontmatter_names_are_edges():
+    parsed = parse_definition(
+        front(
+            "name: worker",
+            "tools: Read, Agent(tester, scout)",
+            "agents: ['tidier', '*']",
+            "handoffs:",
+            "  - label: Review it",
+            "    agent: Critic",
+            "  - label: Go on",
+            "    agent: agent",
+            "  - nonsense",
+            body="\n# W\n\n## Coordination\n\n- **With writer**: agree\n",
+        )
+    )
+    edges = [(edge.peer, edge.text, edge.line) for edge in parsed.coordination]
+    assert edges == [
+        ("Critic", "Review it", 5),
+        ("tidier", "May call it as a subagent.", 4),
+        ("tester", "May call it as a subagent.", 3),
+        ("scout", "May call it as a subagent.", 3),
+        ("writer", "agree", 17),
+    ]
+
+
+def test_a_name_without_a_letter_leaves_the_name_to_the_file():
+    parsed = parse_definition(front('name: "***"'), filename="worker.md")
+    assert slug_of(parsed, "worker.md") == "worker"
