@@ -12,7 +12,6 @@ from django.utils.http import parse_etags
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import generics
-from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -41,6 +40,7 @@ from agents.resolving import Standing, document, receipt_of, stand
 from agents.services import import_definition
 from agents.standing import DRAFT, LABELS, standing_of, that_stand, with_status
 from governance.base.canonical import sha256_hex
+from governance.base.json_bodies import JSONParser
 from governance.base.renderers import MarkdownRenderer
 from governance.people.api.permissions import person_or_runner_with, principal_of
 from governance.people.models import Scope

@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
 from agents.api.parsers import MarkdownParser
@@ -11,6 +10,7 @@ from escalations.schema import MAX_BODY, RaisePayload, read_payload
 from governance.base.encoding import decode
 from governance.base.errors import InvalidInput, TooLarge
 from governance.base.findings import Finding
+from governance.base.json_bodies import JSONParser
 
 # What may be said in the address beside a block, which has no line for it.
 BESIDE_A_BLOCK = ("agent", "environment", "run", "project", "instance", "version")

@@ -7,7 +7,8 @@ in a transaction of its own.
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -17,7 +18,7 @@ from rest_framework.views import exception_handler
 
 from governance.audit.actors import Actor
 from governance.audit.services import record_refusal
-from governance.base.errors import InvalidInput, Refusal
+from governance.base.errors import InvalidInput, Refusal, TooLarge
 from governance.base.problems import MEDIA_TYPE, problem, problem_of
 from governance.people.services import actor_of
 
@@ -60,6 +61,8 @@ class RefusalMiddleware:
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: every error of the API as problem details."""
     request = context["request"]
+    if isinstance(error, RequestDataTooBig):
+        error = TooLarge("The body is too large.", limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     if isinstance(error, Refusal):
         where = f"{request.method} {request.path}"
         record(error, by=actor_of(getattr(request, "user", None)), where=where)

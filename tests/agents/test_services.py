@@ -266,7 +266,7 @@ def test_the_owner_of_the_proposing_runner_cannot_approve():
 
 def test_the_agents_owner_may_approve_what_others_wrote():
     boss = UserFactory(roles=[Role.OWNER, Role.APPROVER])
-    acts.bring_in(boss)
+    acts.approve(acts.bring_in(boss))
     version = acts.bring_in(acts.owner(), raw=acts.definition(more="x"))
     reviewing.submit_version(version_id=version.pk, by=version.author, at=NOW)
     assert acts.say(version, boss).status == "approved"

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -16,6 +16,7 @@ from agents.intake.forms import MOST_FILES, named_by
 from agents.intake.permissions import runs_for
 from agents.intake.services import import_many
 from governance.base.errors import InvalidInput, NotThere, TooLarge
+from governance.base.json_bodies import JSONParser
 from governance.people.api.permissions import person_or_runner_with
 from governance.people.models import Scope
 

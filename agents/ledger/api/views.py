@@ -2,7 +2,6 @@ from typing import Any, cast
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -10,6 +9,7 @@ from rest_framework.views import APIView
 from agents.ledger.api.bodies import check_size, question_from
 from agents.ledger.api.serializers import GuardAnswerSerializer, GuardSerializer, answer_body
 from agents.ledger.guarding import guard
+from governance.base.json_bodies import JSONParser
 from governance.people.api.permissions import runner_with
 from governance.people.models import Runner, Scope
 
