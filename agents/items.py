@@ -59,6 +59,7 @@ _PEOPLE = re.compile(
     r"|analysts|legal|staff|on-?call))\b",
     re.IGNORECASE,
 )
+_TEAM = re.compile(r"[\w-]+-teams?$", re.IGNORECASE)
 _NAMES_APART = re.compile(r"\s*(?:,|/|&|\band\b)\s*")
 
 _ESCALATES = re.compile(
@@ -206,7 +207,9 @@ def _edges(written: str) -> Iterator[tuple[str, PeerKind, str]]:
 def _peers(named: str) -> Iterator[tuple[str, PeerKind]]:
     named = named.removeprefix("With ").removeprefix("the ").strip(" `@")
     parts = [part.strip(" `@") for part in _NAMES_APART.split(named)]
-    if all(_AGENT_NAME.match(part) for part in parts):
+    if _TEAM.search(named):
+        yield named, PeerKind.PEOPLE
+    elif all(_AGENT_NAME.match(part) for part in parts):
         yield from ((part, PeerKind.AGENT) for part in parts)
     elif _PEOPLE.search(named):
         yield named, PeerKind.PEOPLE

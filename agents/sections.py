@@ -112,6 +112,8 @@ _NAMES: tuple[tuple[Kind, tuple[str, ...]], ...] = (
         ),
     ),
 )
+# What calls an agent up is a trigger too; alone the word says nothing about escalation.
+_BARE_TRIGGERS = re.compile(r"\W*triggers\W*", re.IGNORECASE)
 LONGEST = 90
 _KINDS = tuple((kind, re.compile("|".join(patterns))) for kind, patterns in _NAMES)
 _NOISE = re.compile(r"\([^()]*\)|[^\w\s/-]+|(?<!\w)-+|-+(?!\w)")
@@ -141,7 +143,18 @@ class Sections:
             for i, heading in enumerate(outline.headings)
         ]
         self._parents = outline.parents()
+        for i, heading in enumerate(outline.headings):
+            if _BARE_TRIGGERS.fullmatch(heading.text) and not self._within_escalation(i):
+                self.own[i] = Kind.OTHER
         self._kinds = [self._inherited(i) for i in range(len(self.own))]
+
+    def _within_escalation(self, index: int) -> bool:
+        at = self._parents[index]
+        while at >= 0:
+            if self.own[at] in ESCALATING:
+                return True
+            at = self._parents[at]
+        return False
 
     def _inherited(self, index: int) -> Kind:
         at = index
@@ -170,5 +183,6 @@ class Sections:
 
     @property
     def escalates(self) -> bool:
-        introduced = (kind_of(item.intro) for item in self.outline.items if item.intro)
+        intros = {item.intro for item in self.outline.items} - {""}
+        introduced = [kind_of(one) for one in intros if not _BARE_TRIGGERS.fullmatch(one)]
         return any(kind in ESCALATING for kind in (*self.own, *introduced))

@@ -40,6 +40,7 @@ class Incoming:
     raw: bytes = b""
     skipped: str = ""
     refused: str = ""
+    code: str = "invalid_input"
 
 
 def safe_path(path: str) -> str:
@@ -220,7 +221,7 @@ def _uploaded(name: str, file: IO[bytes], tree: Tree | None) -> list[Incoming]:
         if "/" not in path and path.lower().endswith(".zip"):
             return from_zip(file, everything=tree is None)
     except Refusal as refusal:
-        return [Incoming(name[:MAX_PATH], refused=refusal.sentence)]
+        return [Incoming(name[:MAX_PATH], refused=refusal.sentence, code=refusal.code)]
     return [_known_by_name(path) or _definition(path, file.read(MAX_BYTES + 1), tree)]
 
 
@@ -250,7 +251,7 @@ def _from_disk(folder: Path, file: Path, tree: Tree | None) -> Incoming:
     try:
         return _known_by_name(safe_path(path)) or _definition(path, _read_plain(file), tree)
     except Refusal as refusal:
-        return Incoming(path, refused=refusal.sentence)
+        return Incoming(path, refused=refusal.sentence, code=refusal.code)
     except OSError as error:
         return Incoming(path, refused=f"It cannot be read: {error.strerror}.")
 
@@ -273,6 +274,6 @@ def _from_text(path: str, text: str) -> Incoming:
     try:
         return Incoming(safe_path(path), text.encode())
     except Refusal as refusal:
-        return Incoming(path[:MAX_PATH], refused=refusal.sentence)
+        return Incoming(path[:MAX_PATH], refused=refusal.sentence, code=refusal.code)
     except UnicodeEncodeError:
         return Incoming(path[:MAX_PATH], refused="The text holds half characters.")

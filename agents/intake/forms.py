@@ -62,6 +62,11 @@ class ImportForm(forms.Form):
         label="Each folder is a family of its own",
         help_text="Agents of the same name are then kept apart instead of being refused.",
     )
+    everything = forms.BooleanField(
+        required=False,
+        label="Also what looks like no agent",
+        help_text="Skills, commands, rules and documents are left out otherwise.",
+    )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -82,7 +87,9 @@ class ImportForm(forms.Form):
     def incoming(self) -> list[Incoming]:
         """Each file with its path, as far as it is told, and the pasted text."""
         files = self._files(self.cleaned_data)
-        found = from_uploads(named_by(files, self.cleaned_data["paths"]))
+        found = from_uploads(
+            named_by(files, self.cleaned_data["paths"]), everything=self.cleaned_data["everything"]
+        )
         if self.cleaned_data["text"].strip():
             # Browsers send every line end of a text field as CRLF.
             text = self.cleaned_data["text"].replace("\r\n", "\n")

@@ -74,7 +74,7 @@ def _result(file: Incoming, order: _Order) -> dict[str, Any]:
         return _row(file.path, SKIPPED, sentence=file.skipped)
     try:
         if file.refused:
-            raise InvalidInput(file.refused)
+            raise InvalidInput(file.refused, code=file.code)
         return _bring_in(file, order)
     except Refusal as refusal:
         _record(refusal, file, order)

@@ -333,6 +333,7 @@ def test_lines_count_in_the_whole_file_whatever_its_line_ends():
         ("**With Release Manager agent**: x", "Release Manager agent", PeerKind.PEOPLE),
         ("**With the Deployer agent**: x", "deployer", PeerKind.AGENT),
         ("With product owners: x", "product owners", PeerKind.PEOPLE),
+        ("**With sales-teams**: x", "sales-teams", PeerKind.PEOPLE),
         ("Guide support teams on answers", "support teams", PeerKind.PEOPLE),
     ],
 )

@@ -50,3 +50,6 @@ class ImportBodySerializer(serializers.Serializer[Any]):
     files = ImportFileSerializer(many=True)
     family = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
     family_per_folder = serializers.BooleanField(required=False, default=False)
+    everything = serializers.BooleanField(
+        required=False, default=False, help_text="Also files that look like no agent."
+    )

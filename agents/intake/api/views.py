@@ -37,6 +37,7 @@ class Imports(APIView):
                     "paths": {"type": "string", "description": "JSON list, one for each file."},
                     "family": {"type": "string"},
                     "family_per_folder": {"type": "boolean"},
+                    "everything": {"type": "boolean"},
                 },
             },
             "application/json": ImportBodySerializer,
@@ -82,7 +83,7 @@ def _body(request: Request) -> Any:
     if not _is_form(request):
         return request.data
     sent: Any = request.data
-    beside = ("family", "family_per_folder")
+    beside = ("family", "family_per_folder", "everything")
     return {"files": [], **{name: sent[name] for name in beside if name in sent}}
 
 
@@ -92,7 +93,7 @@ def _files(request: Request, said: Any) -> list[Incoming]:
     uploads: Any = request.FILES.getlist("files")
     if len(uploads) > MOST_FILES:
         raise TooLarge(f"At most {MOST_FILES:,} files at once.", limit=MOST_FILES)
-    return from_uploads(named_by(uploads, _paths(request)))
+    return from_uploads(named_by(uploads, _paths(request)), everything=said["everything"])
 
 
 def _paths(request: Request) -> list[str]:

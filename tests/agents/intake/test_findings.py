@@ -229,7 +229,9 @@ def test_a_section_about_escalation_is_found_by_the_names_that_people_give_it(he
     assert parsed.has_escalation_section
 
 
-@pytest.mark.parametrize("heading", ["Privilege Escalation", "Approval Criteria", "Step 6"])
+@pytest.mark.parametrize(
+    "heading", ["Privilege Escalation", "Approval Criteria", "Step 6", "Triggers"]
+)
 def test_a_section_about_something_else_is_none_about_escalation(heading):
     parsed = parse_definition(front("name: worker", body=f"\n# W\n\n## {heading}\n\n- X\n"))
     assert not parsed.has_escalation_section
@@ -240,6 +242,12 @@ def test_half_an_emoji_is_no_wrongly_decoded_letter():
     codes = {finding.code for finding in parsed.findings}
     assert "CONTROL_CHARACTER" in codes
     assert "ENCODING_REPAIRED" not in codes
+
+
+def test_triggers_below_a_heading_about_escalation_are_read_as_its_own():
+    body = "\n# W\n\n## Escalation\n\n### Triggers\n\n- **Cost** rises\n"
+    parsed = parse_definition(front("name: worker", body=body))
+    assert [trigger.title for trigger in parsed.triggers] == ["Cost"]
 
 
 def test_a_list_that_a_line_introduces_as_escalation_is_a_section_about_it():

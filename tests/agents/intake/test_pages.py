@@ -83,6 +83,24 @@ def test_a_folder_keeps_its_paths_where_a_script_tells_them(client, olga):
     assert set(Family.objects.values_list("name", flat=True)) == {"team/a", "team/b"}
 
 
+def test_everything_takes_what_looks_like_no_agent(client, olga):
+    names = "README.md", "commands/go.md", "agents/one.md"
+    beside = {"paths": json.dumps(names), "family": "Shop"}
+    for page, field in ((PAGE, "folder"), (CALL, "files")):
+        for more, left_out in (({}, 2), ({"everything": "true"}, 0)):
+            files = [upload(name, f"# {name}\n".encode()) for name in names]
+            client.post(page, {field: files, **beside, **more})
+            assert ImportRun.objects.first().counts["skipped"] == left_out
+
+
+def test_a_refused_archive_says_why_to_machines_too(client, olga):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("../one.md", b"x")
+    answer = client.post(CALL, {"files": upload("a.zip", packed.getvalue()), "family": "Shop"})
+    assert [row["code"] for row in answer.json()["results"]] == ["unsafe_archive"]
+
+
 def test_a_pasted_text_comes_in_with_plain_line_ends(client, olga):
     pasted = acts.definition().decode().replace("\n", "\r\n")
     client.post(PAGE, {"family": "Shop", "text": pasted})
