@@ -36,7 +36,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _LARGEST = Decimal(10) ** 12
 _SMALL = 32767
 # Addresses of the portal and its API that are no agents.
-_RESERVED = frozenset({"check", "new"})
+_RESERVED = frozenset({"check", "import", "new", "stale"})
 PROVENANCE = ("repository", "branch", "commit", "pull_request", "author_name", "author_email")
 _OWN_COLUMNS = ("findings", "frontmatter")
 

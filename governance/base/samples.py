@@ -85,6 +85,8 @@ def samples(now: datetime) -> dict[str, Any]:
         "ladder": _ladder(),
         "timeline": _timeline(now),
         "findings": _findings(),
+        "fixable": {"unclosed"},
+        "text_lines": ["---", "name: python-backend", 'description: "Unclosed', "---"],
         "lines": _diff(),
         "rows": _rows(),
         "tabs": _links("Versions", "Rules", "Releases", "Findings"),
@@ -131,10 +133,12 @@ def _timeline(now: datetime) -> list[dict[str, Any]]:
 def _findings() -> list[dict[str, Any]]:
     return [
         {
+            "key": "unclosed",
             "severity": "error",
             "line": 3,
             "message": "The frontmatter cannot be read.",
             "fix": "Close the quotation mark.",
+            "replacement": 'description: "Unclosed"',
         },
         {
             "severity": "warning",
