@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import QuerySet
 from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest
@@ -129,7 +129,9 @@ class PolicyAdmin(LooseningInAdmin):
     list_display = ("name", "kind", "is_default", "required_votes", "needed_teams", "updated_at")
     list_filter = ("kind",)
     search_fields = ("name",)
-    filter_horizontal = ("teams",)
+    formfield_overrides: ClassVar[dict[Any, Any]] = {
+        models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple}
+    }
     inlines = (RungInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:

@@ -347,7 +347,7 @@ def test_what_was_typed_is_still_there_after_a_preview_without_a_session(vera, v
         page.get_by_text("The portal did not answer with a preview").wait_for()
         assert page.get_by_label("Text", exact=True).input_value() == "Mine alone."
         page.context.add_cookies(cookies)
-        page.reload()
+        page.goto("/agents/new/?template=blank")
         page.get_by_role("button", name="Bring it back").click()
         assert page.get_by_label("Text", exact=True).input_value() == "Mine alone."
 

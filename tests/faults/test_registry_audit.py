@@ -156,6 +156,7 @@ ACTS: dict[str, Act] = {
     "hand_over": lambda w: ownership.hand_over(
         slug="draft", owner_id=acts.owner().pk, team_id=None, by=w.owner, at=LATER
     ),
+    "set_tier": lambda w: ownership.set_tier(slug="draft", tier="high", by=w.owner, at=LATER),
     "release": lambda w: releasing.release(
         version_id=w.approved.pk, environment="production", by=w.approver, at=LATER
     ),

@@ -171,7 +171,7 @@ def choose(client, mail, password=NEW_PASSWORD):
 def test_a_person_made_in_the_admin_chooses_a_password_by_mail_and_signs_in(client, mailoutbox):
     admin = Client()
     admin.force_login(UserFactory(roles=[Role.ADMINISTRATOR]))
-    fields = {"email": "New@Example.org", "name": "New", "roles": ["approver"], "is_active": "on"}
+    fields = {"email": "New@Example.org", "name": "New", "roles": ["auditor"], "is_active": "on"}
     assert admin.post("/admin/people/user/add/", fields).status_code == 302
     ask_for_a_password(client, "new@example.org")
     (mail,) = mailoutbox
