@@ -42,6 +42,14 @@
     clearTimeout(waiting);
     waiting = setTimeout(keep, 400);
   });
+  const keepNow = () => {
+    if (waiting === undefined) return;
+    clearTimeout(waiting);
+    keep();
+  };
+  // A preview is no submit; and whoever leaves may be faster than the pause above.
+  document.addEventListener("htmx:beforeRequest", keepNow);
+  window.addEventListener("pagehide", keepNow);
   form.addEventListener("submit", keep);
   kept.querySelector("[data-editor-restore]").addEventListener("click", () => {
     field.value = stored() ?? field.value;
