@@ -9,11 +9,12 @@ import binascii
 import hashlib
 import json
 import os
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 from stuck import folder, receipts, strict_json
 from stuck.errors import NotSetUp, NotVerified, Refused
+from stuck.judging import has_passed
 from stuck.receipts import Expected, KeySet
 
 FORMAT = 1
@@ -77,7 +78,7 @@ def read(
     receipts.verify(token, keys=keys, expected=expected, now=now.timestamp())
     if bundle.get("format") != FORMAT or bundle.get("environment") != environment:
         raise NotVerified("The bundle is of another format or for another environment.")
-    if _moment(bundle["expires_at"]) <= now:
+    if has_passed(bundle["expires_at"], now=now):
         raise NotVerified(f"The bundle ended at {bundle['expires_at']}. Fetch a new one.")
     if bundle["serial"] < at_least:
         raise NotVerified("The bundle is older than one that was used here before.")
@@ -129,7 +130,7 @@ def save(path: str, raw: bytes, serial: int) -> None:
 
 def _definition(entry: Mapping[str, Any], now: datetime) -> Offline:
     until: Optional[str] = entry["until"]
-    if until and _moment(until) <= now:
+    if until and has_passed(until, now=now):
         raise _refused(f"{entry['slug']} was good until {until}.", "ended")
     try:
         raw = base64.b64decode(entry["raw_base64"], validate=True)
@@ -160,13 +161,3 @@ def _ordered(value: Any) -> Any:
     if isinstance(value, float):
         raise ValueError("a broken number")
     return value
-
-
-def _moment(text: str) -> datetime:
-    """An RFC 3339 time; one that cannot be read is long over."""
-    try:
-        # Python 3.9 reads no Z.
-        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return datetime.min.replace(tzinfo=timezone.utc)
-    return found if found.tzinfo else datetime.min.replace(tzinfo=timezone.utc)

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
-from stuck import folder_commands, strict_json
+from stuck import files, folder_commands, strict_json
 from stuck.answers import Answer, Case, plain
 from stuck.client import Client, Payload
 from stuck.errors import (
@@ -59,7 +59,7 @@ def client_from(environment: Mapping[str, str]) -> Client:
         _setting(environment, "GOVERNANCE_URL"),
         _key(environment),
         runner=environment.get("GOVERNANCE_RUNNER", ""),
-        jwks=_bytes_of(jwks) if jwks else None,
+        jwks=files.read(jwks) if jwks else None,
         report=_once_each(),
     )
 
@@ -131,7 +131,7 @@ def outcome(client: Client, arguments: argparse.Namespace) -> int:
 def resolve(client: Client, arguments: argparse.Namespace) -> int:
     found = client.resolve(arguments.agent, arguments.environment)
     if arguments.out:
-        _write(arguments.out, found.raw)
+        files.write(arguments.out, found.raw)
     else:
         sys.stdout.buffer.write(found.raw)
     say(f"{found.agent} version {found.sequence}, approved; sha256 {found.sha256}")
@@ -158,7 +158,7 @@ COMMANDS: Dict[str, Callable[[Client, argparse.Namespace], int]] = {
 
 def read_payload(path: str) -> Payload:
     """A JSON object, or the text of a Markdown block."""
-    raw = sys.stdin.buffer.read() if path == "-" else _bytes_of(path)
+    raw = sys.stdin.buffer.read() if path == "-" else files.read(path)
     try:
         if path.endswith(".json") or raw.lstrip()[:1] == b"{":
             return strict_json.object_of(raw)
@@ -231,25 +231,7 @@ def _key(environment: Mapping[str, str]) -> str:
     path = environment.get("GOVERNANCE_KEY_FILE", "")
     if environment.get("GOVERNANCE_KEY") or not path:
         return _setting(environment, "GOVERNANCE_KEY")
-    return _bytes_of(path).decode("utf-8", errors="replace")
-
-
-def _bytes_of(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def _write(path: str, raw: bytes) -> None:
-    """The whole file or none: a half-written definition must not be there to be used."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        # A device or a pipe, such as /dev/null: root would replace it for everybody.
-        with open(path, "wb") as device:
-            device.write(raw)
-        return
-    part = f"{path}.{os.getpid()}.part"
-    with open(part, "wb") as file:
-        file.write(raw)
-    os.replace(part, path)
+    return files.read(path).decode("utf-8", errors="replace")
 
 
 def _once_each() -> Callable[[str], None]:

@@ -82,7 +82,7 @@ class Client:
         self._portal = Portal(url, key, report)
         self._timeout = timeout
         self._runner = runner
-        self._keys = None if jwks is None else _pinned(jwks)
+        self._keys = None if jwks is None else pinned(jwks)
         self._keys_are_pinned = jwks is not None
 
     def resolve(self, agent: str, environment: str = "production") -> Definition:
@@ -325,7 +325,8 @@ def _as_it_is(reply: Reply) -> Reply:
     return reply
 
 
-def _pinned(jwks: bytes) -> KeySet:
+def pinned(jwks: bytes) -> KeySet:
+    """The portal's keys as they are kept here. Raises :class:`NotSetUp`."""
     try:
         return KeySet.from_jwks(jwks)
     except ValueError as error:

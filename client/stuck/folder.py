@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
-from stuck import strict_json
+from stuck import files, strict_json
 from stuck.errors import NotSetUp
 
 LOCK = "agents.lock.json"
@@ -99,9 +99,9 @@ def is_inside(file: str) -> bool:
 def definitions_in(folder: str) -> Iterator[Tuple[str, bytes]]:
     """Each definition in a folder and below it, by name; links out of it are refused."""
     inside = os.path.realpath(folder)
-    for where, folders, files in os.walk(folder):
+    for where, folders, found in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
+        for name in sorted(found):
             if not name.lower().endswith((".md", ".markdown")) or name.lower() in NO_DEFINITIONS:
                 continue
             path = os.path.join(where, name)
@@ -120,14 +120,9 @@ def read(path: str) -> bytes:
 
 
 def write(path: str, raw: bytes) -> None:
-    """The whole file or none: a half-written definition must not be there to be used."""
+    """The whole file or none, in a folder that may not be there yet."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    part = f"{path}.{os.getpid()}.part"
-    with open(part, "wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    files.write(path, raw)
 
 
 def sha256_of(raw: bytes) -> str:

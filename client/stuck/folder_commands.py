@@ -6,9 +6,9 @@ import sys
 from datetime import datetime, timezone
 from typing import Callable, Dict, List, Mapping
 
-from stuck import bundle, folder, provenance, syncing
+from stuck import bundle, files, folder, provenance, syncing
 from stuck.answers import plain
-from stuck.client import Client
+from stuck.client import Client, pinned
 from stuck.errors import Differs, NotSetUp
 from stuck.receipts import KeySet
 from stuck.syncing import Row
@@ -87,12 +87,7 @@ def _pinned(environment: Mapping[str, str]) -> KeySet:
     path = environment.get("GOVERNANCE_JWKS", "")
     if not path:
         raise NotSetUp("Offline needs the portal's keys: name their file in GOVERNANCE_JWKS.")
-    with open(path, "rb") as file:
-        raw = file.read()
-    try:
-        return KeySet.from_jwks(raw)
-    except ValueError as error:
-        raise NotSetUp(f"The pinned key set cannot be read: {error}.") from None
+    return pinned(files.read(path))
 
 
 COMMANDS: Dict[str, Callable[[Client, argparse.Namespace, Say], int]] = {

@@ -61,7 +61,7 @@ def _judge_decision(answer: Answer, verify: Verify) -> Answer:
         raise Rejected(f"{answer.ref} was rejected. Do not proceed.", answer)
     if answer.verdict not in PERMITTING or not answer.proceed:
         raise NotVerified(f"{answer.ref}: the answer is no clear yes. Do not proceed.", answer)
-    if answer.use_before and _has_passed(answer.use_before):
+    if answer.use_before and has_passed(answer.use_before, now=datetime.now(timezone.utc)):
         raise Expired(f"{answer.ref} was to be used before {answer.use_before}. Ask again.", answer)
     return answer
 
@@ -70,11 +70,11 @@ def _why(answer: Answer) -> str:
     return f" {answer.settled_reason}" if answer.settled_reason else ""
 
 
-def _has_passed(moment: str) -> bool:
+def has_passed(moment: str, *, now: datetime) -> bool:
     """Whether an RFC 3339 time is over; one that cannot be read counts as over."""
     try:
         # Python 3.9 reads no Z.
         parsed = datetime.fromisoformat(moment.replace("Z", "+00:00"))
     except ValueError:
         return True
-    return parsed.tzinfo is None or parsed <= datetime.now(timezone.utc)
+    return parsed.tzinfo is None or parsed <= now

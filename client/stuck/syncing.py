@@ -128,14 +128,19 @@ def _entry(old: Optional[Pulled], file: str, found: Definition) -> Pulled:
 
 
 def _refuse_to_overwrite(before: Optional[Lock], here: Mapping[str, bytes], planned: Pull) -> None:
-    pulled = {entry.file: entry.sha256 for entry in (before.agents if before else {}).values()}
-    touched = [file for file in (*planned.write, *planned.remove) if file in here]
-    changed = [file for file in touched if pulled.get(file) != folder.sha256_of(here[file])]
+    differing = _differing(before, here)
+    changed = [file for file in (*planned.write, *planned.remove) if file in differing]
     if changed:
         raise Differs(
             f"Changed here, and nothing was written: {', '.join(changed)}. "
             "Propose it with stuck push, or pull with --force to lose it."
         )
+
+
+def _differing(lock: Optional[Lock], here: Mapping[str, bytes]) -> List[str]:
+    """The files that hold something else than what was pulled into them."""
+    pulled = {entry.file: entry.sha256 for entry in (lock.agents if lock else {}).values()}
+    return [file for file, raw in here.items() if pulled.get(file) != folder.sha256_of(raw)]
 
 
 def check(client: Client, path: str, environment: str, accept: str) -> List[Row]:
@@ -245,10 +250,8 @@ def push(
 ) -> List[Dict[str, Any]]:
     """Propose each named file as a version; without names, whatever the lock did not pull."""
     lock, here = folder.read_lock(path), folder.contents(path)
-    pulled = {entry.file: entry.sha256 for entry in (lock.agents if lock else {}).values()}
-    changed = [file for file, raw in here.items() if pulled.get(file) != folder.sha256_of(raw)]
     proposed = []
-    for file in files or changed:
+    for file in files or _differing(lock, here):
         if file not in here:
             raise NotSetUp(f"There is no definition {file} in {path}.")
         proposed.append(_propose(client, path, file, here[file], family, provenance, tell))

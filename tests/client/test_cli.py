@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stuck import cli
+from stuck import cli, files, folder
 
 CLIENT = Path(cli.__file__).resolve().parents[1]
 ESCALATIONS = "/api/v1/escalations/"
@@ -319,12 +319,13 @@ def test_resolve_writes_only_what_is_proven(portal, tmp_path, capsysbinary):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_device_or_pipe_named_as_the_file_is_written_to_and_never_replaced(tmp_path):
+@pytest.mark.parametrize("write", [files.write, folder.write])
+def test_a_device_or_pipe_named_as_the_file_is_written_to_and_never_replaced(tmp_path, write):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
     try:
-        cli._write(str(pipe), b"text")
+        write(str(pipe), b"text")
         assert os.read(reader, 10) == b"text"
     finally:
         os.close(reader)
