@@ -22,7 +22,13 @@ from governance.people.models import User
 from governance.people.services import actor_of
 from governance.review.mandatory import require_verdict
 from governance.review.models import Review, ReviewStatus
-from governance.review.services import cast_vote, latest_review, open_review, withdraw_review
+from governance.review.services import (
+    cast_vote,
+    latest_review,
+    open_review,
+    review_to_vote_on,
+    withdraw_review,
+)
 
 
 @transaction.atomic
@@ -151,9 +157,7 @@ def vote(
     """One person's vote on the newest review of a version; enough approvals approve it."""
     check_person(by, "vote on versions")
     version = locked_version(version_id)
-    review = latest_review(version.subject)
-    if review is None:
-        raise Conflict("This version is a draft: submit it first.", code="draft")
+    review = review_to_vote_on(version.subject)
     if review.status == ReviewStatus.IN_REVIEW and review.constitution_sha256 != current_sha256():
         raise Conflict(
             "The constitution changed since this review was opened. Submit the version again.",

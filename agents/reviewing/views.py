@@ -62,7 +62,7 @@ def vote(request: HttpRequest, slug: str, sequence: int) -> HttpResponse:
         version_id=found.pk,
         by=person(request),
         **form.cleaned_data,
-        method=method_of(request, subject=f"review:{review.pk}" if review else ""),
+        method=method_of(request, subject=review.stream if review else ""),
         at=timezone.now(),
     )
     messages.success(request, f"Your vote is recorded. {voted.get_status_display()}.")

@@ -44,7 +44,13 @@ from governance.people.models import User
 from governance.people.services import actor_of
 from governance.review.models import Review, ReviewStatus, Verdict, Vote
 from governance.review.permissions import check_can_vote
-from governance.review.services import cast_vote, latest_review, open_review, withdraw_review
+from governance.review.services import (
+    cast_vote,
+    latest_review,
+    open_review,
+    review_to_vote_on,
+    withdraw_review,
+)
 
 MAIN = "main"
 MAX_BYTES = 1024 * 1024
@@ -306,9 +312,7 @@ def vote(
 ) -> Review:
     """One person's vote on a version; the approval that suffices makes it the law at once."""
     version = _locked_version(version_id)
-    review = latest_review(version.subject)
-    if review is None:
-        raise Conflict("This version is a draft: submit it first.", code="draft")
+    review = review_to_vote_on(version.subject)
     check_can_vote(by, review)
     if review.status == ReviewStatus.IN_REVIEW and verdict == Verdict.APPROVE:
         _check_ratifiable(version, review)

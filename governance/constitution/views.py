@@ -45,7 +45,7 @@ from governance.people.signed_in import person
 from governance.review.forms import VoteForm
 from governance.review.models import Review, ReviewStatus
 from governance.review.panel import panel_for
-from governance.review.services import latest_review, subject_of
+from governance.review.services import latest_review
 
 MOST_OFFERED = 100
 # Refusals that the form can mend: they are shown beside its field.
@@ -243,7 +243,7 @@ def vote(request: HttpRequest, sequence: int) -> HttpResponse:
     after = services.vote(
         version_id=found.pk,
         by=user,
-        method=method_of(request, subject=subject_of(review.pk)) if review else SESSION,
+        method=method_of(request, subject=review.stream) if review else SESSION,
         at=timezone.now(),
         **form.cleaned_data,
     )

@@ -15,6 +15,7 @@ from governance.people.services import actor_of
 from governance.review.models import Comment, Review, ReviewStatus
 from governance.review.news import tell_comment
 from governance.review.permissions import NEEDED
+from governance.review.services import locked_review
 
 LONGEST = 5_000
 LONGEST_PART = 180
@@ -49,7 +50,7 @@ def comment(
     part: str = "",
 ) -> Comment:
     """Say something about a line, about a part of the contract, or about the whole."""
-    review = _review(review_id)
+    review = locked_review(review_id)
     if not takes_part(by, review):
         raise NotPermitted(MAY_COMMENT)
     if review.status != ReviewStatus.IN_REVIEW:
@@ -88,14 +89,6 @@ def resolve_comment(*, comment_id: int, by: User, at: datetime) -> Comment:
     if resolved:
         _record(found, "review.comment_resolved", by, at)
     return found
-
-
-def _review(review_id: int) -> Review:
-    """Locked, so that it does not close while the comment is written."""
-    review = Review.objects.select_for_update().filter(pk=review_id).first()
-    if review is None:
-        raise NotThere("There is no such review.")
-    return review
 
 
 def _record(made: Comment, kind: str, by: User, at: datetime, **data: Any) -> None:

@@ -13,7 +13,7 @@ from governance.audit.services import append
 from governance.base.errors import Conflict
 from governance.people.models import User
 from governance.review.models import Review, ReviewStatus
-from governance.review.services import subject_of
+from governance.review.services import locked_review
 
 LONGEST_ABOUT = 200
 
@@ -33,14 +33,14 @@ def require_verdict(
     Votes given before stay. ``about`` leads its mails; ``tell`` get one at once, whoever the
     policy names.
     """
-    review = Review.objects.select_for_update().get(pk=review_id)
+    review = locked_review(review_id)
     if review.status != ReviewStatus.IN_REVIEW:
         raise Conflict("This review is closed.", code="closed")
     review.mandatory = True
     review.excluded = sorted({*review.excluded, *excluded})
     review.save(update_fields=["mandatory", "excluded"])
     append(
-        stream=subject_of(review.pk),
+        stream=review.stream,
         kind="review.made_mandatory",
         by=by,
         at=at,
@@ -51,7 +51,7 @@ def require_verdict(
 
 
 def _tell(review: Review, about: str, tell: Sequence[User], at: datetime) -> None:
-    ask = Ask.objects.open().select_for_update(no_key=True).get(subject=subject_of(review.pk))
+    ask = Ask.objects.open().select_for_update(no_key=True).get(subject=review.stream)
     ask.excluded = review.excluded
     if not ask.about.startswith(about):
         ask.about = f"{about} {ask.about}".strip()[:LONGEST_ABOUT]

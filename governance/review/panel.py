@@ -13,7 +13,7 @@ from governance.people.permissions import has
 from governance.review.comments import comments_on, refusal_to_comment, takes_part, unresolved
 from governance.review.models import Comment, Review, ReviewStatus, Vote
 from governance.review.permissions import NEEDED, can_withdraw, refusal_to_vote
-from governance.review.services import casts, quorum_of, subject_of
+from governance.review.services import casts, quorum_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Panel:
     @property
     def subject(self) -> str:
         """The subject of the review's ask."""
-        return subject_of(self.review.pk)
+        return self.review.stream
 
     @property
     def needed(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from governance.asking.defaults import DEFAULTS
-from governance.asking.models import Ask, AskKind, Policy
+from governance.asking.models import AskKind, Policy
 from governance.asking.services import close_ask, open_ask, record_sighting
 from governance.audit.actors import Actor
 from governance.audit.services import append
@@ -31,11 +31,6 @@ from governance.review.permissions import (
 from governance.review.quorum import Cast, Quorum
 
 MAX_COMMENT = 5_000
-
-
-def subject_of(review_id: int) -> str:
-    """The subject of a review's ask, and the name of its stream in the history."""
-    return f"review:{review_id}"
 
 
 @transaction.atomic
@@ -107,7 +102,7 @@ def _ask_people(
 ) -> None:
     open_ask(
         kind=AskKind(review.kind),
-        subject=subject_of(review.pk),
+        subject=review.stream,
         title=review.title,
         path=review.path,
         fingerprint=review.version_sha256,
@@ -152,7 +147,7 @@ def cast_vote(
     and for people without the right, ``Conflict`` for another vote of the same person, for a
     closed review and where the voter saw another text than the one under review.
     """
-    review = _locked(review_id)
+    review = locked_review(review_id)
     check_can_vote(by, review)
     comment = comment.strip()
     if _said_before(review, by, verdict, comment):
@@ -163,7 +158,8 @@ def cast_vote(
     return review
 
 
-def _locked(review_id: int) -> Review:
+def locked_review(review_id: int) -> Review:
+    """A review under its lock, so that it does not close while something is written to it."""
     review = Review.objects.select_for_update().filter(pk=review_id).first()
     if review is None:
         raise NotThere("There is no such review.")
@@ -246,7 +242,7 @@ def _close(review: Review, status: ReviewStatus, by: Actor, at: datetime) -> Non
     review.closed_at = at
     review.save(update_fields=["status", "closed_at"])
     ask = ask_of(review)
-    close_ask(subject=subject_of(review.pk), because=status.value, by=by, at=at)
+    close_ask(subject=review.stream, because=status.value, by=by, at=at)
     tell_outcome(review, ask, at=at)
     _record(review, f"review.{status.value}", by, at, version_sha256=review.version_sha256)
     close_parts(review, by=by, at=at)
@@ -255,7 +251,7 @@ def _close(review: Review, status: ReviewStatus, by: Actor, at: datetime) -> Non
 @transaction.atomic
 def withdraw_review(*, review_id: int, by: Actor, at: datetime) -> Review:
     """End a review undecided; again changes nothing. The caller has checked who may."""
-    review = _locked(review_id)
+    review = locked_review(review_id)
     if review.status != ReviewStatus.WITHDRAWN:
         _close(review, ReviewStatus.WITHDRAWN, by, at)
     return review
@@ -264,7 +260,7 @@ def withdraw_review(*, review_id: int, by: Actor, at: datetime) -> Review:
 @transaction.atomic
 def take_back(*, review_id: int, by: User, at: datetime) -> Review:
     """Withdraw what one wrote or submitted oneself, before it is decided."""
-    check_can_withdraw(by, _locked(review_id))
+    check_can_withdraw(by, locked_review(review_id))
     return withdraw_review(review_id=review_id, by=actor_of(by), at=at)
 
 
@@ -275,14 +271,12 @@ def see_review(*, review_id: int, by: User, at: datetime) -> None:
 
 
 def _saw(review: Review, by: User, at: datetime) -> None:
-    ask = Ask.objects.open().filter(subject=subject_of(review.pk)).first()
-    if ask is not None:
+    if (ask := ask_of(review)) is not None:
         record_sighting(ask_id=ask.pk, user=by, at=at)
 
 
 def _record(review: Review, kind: str, by: Actor, at: datetime, **data: Any) -> None:
-    stream = subject_of(review.pk)
-    append(stream=stream, kind=kind, by=by, at=at, data={"about": review.subject, **data})
+    append(stream=review.stream, kind=kind, by=by, at=at, data={"about": review.subject, **data})
 
 
 def may_vote(user: Any, review: Review) -> tuple[bool, str]:
@@ -302,3 +296,11 @@ def review_for(user: Any, review_id: int) -> Review:
 def latest_review(subject: str) -> Review | None:
     """The newest review of a version, open or closed."""
     return Review.objects.filter(subject=subject).order_by("-id").first()
+
+
+def review_to_vote_on(subject: str) -> Review:
+    """The newest review of a version; a draft has none."""
+    review = latest_review(subject)
+    if review is None:
+        raise Conflict("This version is a draft: submit it first.", code="draft")
+    return review
