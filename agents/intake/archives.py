@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from agents.importing import MAX_BYTES
+from agents.importing import MAX_BYTES, storable
 from agents.intake.kinds import Tree, tree_of, why_no_agent, why_no_definition
 from governance.base.errors import InvalidInput, Refusal, TooLarge
 
@@ -45,7 +45,7 @@ class Incoming:
 
 def safe_path(path: str) -> str:
     """The path with plain slashes; refuses every path that could lead outside of its folder."""
-    shown = path[:120].replace("\0", "\ufffd")
+    shown = str(storable(path[:120]))
     plain = path.replace("\\", "/")
     parts = plain.split("/")
     if "\0" in plain:

@@ -78,7 +78,10 @@ class ImportForm(forms.Form):
         return cleaned
 
     def clean_paths(self) -> list[str]:
-        return paths_in(self.cleaned_data["paths"])
+        paths = paths_in(self.cleaned_data["paths"])
+        if paths is None:
+            raise forms.ValidationError("The paths of the files cannot be read.")
+        return paths
 
     @staticmethod
     def _files(cleaned: Mapping[str, Any]) -> list[UploadedFile]:
@@ -112,15 +115,14 @@ class ImportForm(forms.Form):
         return list(Family.objects.values_list("name", flat=True)[:200])
 
 
-def paths_in(said: str) -> list[str]:
-    """Paths from a JSON list; nothing else is understood."""
+def paths_in(said: str) -> list[str] | None:
+    """Paths from a JSON list of texts; ``None`` for everything else."""
     try:
         paths = json.loads(said or "[]")
-    except ValueError:
-        paths = None
-    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
-        raise forms.ValidationError("The paths of the files cannot be read.")
-    return paths
+    except (ValueError, RecursionError):
+        return None
+    is_understood = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
+    return paths if is_understood else None
 
 
 def named_by(files: Sequence[UploadedFile], paths: Sequence[str]) -> list[tuple[str, UploadedFile]]:

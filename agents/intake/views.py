@@ -12,11 +12,10 @@ from agents.intake.archives import MAX_ZIP
 from agents.intake.exporting import export_family
 from agents.intake.fixing import fix_version
 from agents.intake.forms import MOST_FILES, ImportForm
-from agents.intake.permissions import runs_for
+from agents.intake.permissions import run_for, runs_for
 from agents.intake.services import import_many
-from agents.models import HEAVY, ImportRun
+from agents.models import HEAVY
 from agents.permissions import version_for, why_not
-from governance.base.errors import NotThere
 from governance.people.permissions import Permission
 from governance.people.signed_in import for_people, person
 
@@ -62,16 +61,8 @@ def runs(request: HttpRequest) -> HttpResponse:
 @for_people
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
     """What became of each file of one import."""
-    found = _run(request, run_id)
+    found = run_for(request.user, run_id)
     return render(request, "agents/intake/run.html", pages.run_page(found, request.GET))
-
-
-def _run(request: HttpRequest, run_id: int) -> ImportRun:
-    found = runs_for(request.user).select_related("by", "runner", "family").filter(pk=run_id)
-    run = found.first()
-    if run is None:
-        raise NotThere("There is no such import.", code="unknown_import")
-    return run
 
 
 @require_POST

@@ -1,6 +1,5 @@
 """Bring many definitions in by one call, and read what became of each."""
 
-import json
 from typing import Any
 
 from django.utils import timezone
@@ -12,12 +11,12 @@ from rest_framework.views import APIView
 
 from agents.intake.api.serializers import ImportBodySerializer, ImportSerializer
 from agents.intake.archives import Incoming, from_texts, from_uploads
-from agents.intake.forms import MOST_FILES, named_by
-from agents.intake.permissions import runs_for
+from agents.intake.forms import MOST_FILES, named_by, paths_in
+from agents.intake.permissions import run_for
 from agents.intake.services import import_many
-from governance.base.errors import InvalidInput, NotThere, TooLarge
+from governance.base.errors import InvalidInput, TooLarge
 from governance.base.json_bodies import JSONParser
-from governance.people.api.permissions import person_or_runner_with
+from governance.people.api.permissions import person_or_runner_with, principal_of
 from governance.people.models import Scope
 
 MAX_JSON = 4 * 1024 * 1024
@@ -53,18 +52,13 @@ class Imports(APIView):
         run = import_many(
             files=_files(request, said),
             family=said["family"],
-            by=_principal(request),
+            by=principal_of(request),
             at=timezone.now(),
             source="api",
             name="API",
             family_per_folder=said["family_per_folder"],
         )
         return Response(ImportSerializer(run).data, status=201)
-
-
-def _principal(request: Request) -> Any:
-    """A person or a runner: the permission classes let nobody else through."""
-    return request.user
 
 
 def _check_length(request: Request) -> None:
@@ -97,12 +91,8 @@ def _files(request: Request, said: Any) -> list[Incoming]:
 
 
 def _paths(request: Request) -> list[str]:
-    sent: Any = request.data
-    try:
-        paths = json.loads(sent.get("paths") or "[]")
-    except ValueError as error:
-        raise InvalidInput("The paths are no JSON list.") from error
-    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+    paths = paths_in(request.POST.get("paths", ""))
+    if paths is None:
         raise InvalidInput("The paths are no JSON list of texts.")
     return paths
 
@@ -113,7 +103,4 @@ class ImportDetail(APIView):
     @extend_schema(operation_id="imports_read", responses=ImportSerializer)
     def get(self, request: Request, run_id: int) -> Response:
         """What became of each file of an import. A runner reads its own only."""
-        run = runs_for(request.user).select_related("family").filter(pk=run_id).first()
-        if run is None:
-            raise NotThere("There is no such import for you.", code="unknown_import")
-        return Response(ImportSerializer(run).data)
+        return Response(ImportSerializer(run_for(request.user, run_id)).data)

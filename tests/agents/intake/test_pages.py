@@ -112,6 +112,7 @@ def test_a_pasted_text_comes_in_with_plain_line_ends(client, olga):
     [
         ({}, "Choose at least one file, or paste a definition."),
         ({"text": "x", "paths": "{"}, "The paths of the files cannot be read."),
+        ({"text": "x", "paths": "[" * 100_000}, "The paths of the files cannot be read."),
     ],
 )
 def test_a_form_that_cannot_be_read_is_shown_again(client, olga, sent, said):
@@ -257,6 +258,28 @@ def test_a_runner_brings_in_files_and_reads_what_became_of_them(client):
     reader = {"Authorization": f"Bearer {key}"}
     assert client.get(f"{CALL}{body['id']}/", headers=reader).status_code == 404
     assert called(client, {"files": []}, headers=reader).status_code == 403
+
+
+@pytest.mark.parametrize("paths", ["{", "{}", "[1]", "[" * 100_000])
+def test_paths_that_are_no_json_list_are_refused_by_the_api(client, olga, paths):
+    answer = client.post(CALL, {"files": upload("one.md", b"x"), "paths": paths, "family": "Shop"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "The paths are no JSON list of texts."
+
+
+def test_paths_that_come_as_a_file_count_as_none(client, olga):
+    sent = {"files": upload("one.md", acts.definition("one")), "paths": upload("paths", b"[")}
+    answer = client.post(CALL, {**sent, "family": "Shop"})
+    assert [row["file"] for row in answer.json()["results"]] == ["one.md"]
+
+
+def test_half_a_character_in_an_unsafe_path_costs_the_other_files_nothing(client, olga):
+    files = [upload(f"{name}.md", acts.definition(name)) for name in ("one", "two")]
+    paths = json.dumps(["../\ud800.md", "two.md"])
+    answer = client.post(CALL, {"files": files, "paths": paths, "family": "Shop"})
+    assert [row["result"] for row in answer.json()["results"]] == ["refused", "new"]
+    alone = client.post(CALL, {"files": files[0], "paths": '["../\\ud800.md"]', "family": "Shop"})
+    assert alone.status_code == 400
 
 
 def test_json_brings_texts_in(client, olga):
