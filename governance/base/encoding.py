@@ -104,10 +104,15 @@ def hidden_findings(text: str) -> list[Finding]:
     return found
 
 
+def bom_of(raw: bytes) -> tuple[bytes, str]:
+    """The byte order mark that a file starts with and the encoding it tells; else nothing."""
+    return next((known for known in _BOMS if raw.startswith(known[0])), (b"", ""))
+
+
 def _read(raw: bytes) -> tuple[str, str, list[Finding]]:
-    for bom, encoding in _BOMS:
-        if raw.startswith(bom):
-            return _read_as(raw[len(bom) :], encoding, [_about_bom(encoding)])
+    bom, encoding = bom_of(raw)
+    if bom:
+        return _read_as(raw[len(bom) :], encoding, [_about_bom(encoding)])
     guess = _utf16_without_bom(raw)
     if guess:
         return _read_as(raw, guess, [_about_bom(guess)])

@@ -3,6 +3,9 @@
 from http import HTTPStatus
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
 from governance.base.errors import Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -31,3 +34,10 @@ def problem_of(refusal: Refusal) -> dict[str, Any]:
         title=refusal.title,
         **refusal.details,
     )
+
+
+def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """The answer to what is refused before any view: a problem for the API, else a page."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(problem_of(refusal), status=refusal.status, content_type=MEDIA_TYPE)
+    return render(request, "refused.html", {"refusal": refusal}, status=refusal.status)

@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.core.exceptions import TooManyFilesSent
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse
 
 from governance.base.errors import TooLarge
-from governance.base.problems import MEDIA_TYPE, problem_of
+from governance.base.problems import refused
 
 MB = 1024 * 1024
 
@@ -30,16 +29,16 @@ class UploadLimitMiddleware:
             return None
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdigit() and int(length) > settings.UPLOAD_MAX_SIZE:
-            return _refused(request, _too_large())
+            return refused(request, _too_large())
         try:
             # An API reads its own; a runner's call has no token that would be looked for.
             _ = request.path.startswith("/api/") or request.POST
         except TooManyFilesSent:
-            return _refused(request, _too_many())
+            return refused(request, _too_many())
         return None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return _refused(request, _too_many()) if isinstance(error, TooManyFilesSent) else None
+        return refused(request, _too_many()) if isinstance(error, TooManyFilesSent) else None
 
 
 def _too_large() -> TooLarge:
@@ -50,9 +49,3 @@ def _too_large() -> TooLarge:
 def _too_many() -> TooLarge:
     most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
     return TooLarge(f"At most {most:,} files at once. Send a zip, or fewer.", limit=most)
-
-
-def _refused(request: HttpRequest, refusal: TooLarge) -> HttpResponse:
-    if request.path.startswith("/api/"):
-        return JsonResponse(problem_of(refusal), status=refusal.status, content_type=MEDIA_TYPE)
-    return render(request, "refused.html", {"refusal": refusal}, status=refusal.status)
