@@ -8,11 +8,11 @@ from agents.comparing import Comparison, compare_with_base
 from agents.contract import ParsedDefinition
 from agents.contract_panel import peers_of, triggers_by_kind
 from agents.importing import check_size, storable
-from agents.intake.fixing import apply_fixes, is_fixable, safe_fixes
+from agents.intake.fixing import apply_fixes, in_rounds, is_fixable, safe_fixes
 from agents.models import Agent, Tier
 from agents.parsing import parse_definition
 from agents.review_policy import Requirement, policy_for
-from governance.base.editing import FIX, MOST_ROUNDS
+from governance.base.editing import FIX
 from governance.base.errors import InvalidInput, NotThere
 from governance.base.findings import Finding, by_gravity
 
@@ -64,7 +64,7 @@ def _fixable(
 ) -> frozenset[str]:
     """An agent that is there keeps its name; a new one may get a better one."""
     try:
-        found = safe_fixes(raw, filename) if agent else parsed.findings
+        found = safe_fixes(raw, filename, parsed) if agent else parsed.findings
     except InvalidInput:
         # The text names no agent at all, so no fix can take its name away.
         found = parsed.findings
@@ -84,14 +84,11 @@ def mended(raw: bytes, preview: Preview, act: str) -> tuple[bytes, list[Finding]
 
 
 def all_mended(raw: bytes, *, filename: str, agent: Agent | None) -> tuple[bytes, list[Finding]]:
-    """The bytes after every safe fix; a line that needs several gets one in each round."""
-    done: list[Finding] = []
-    for _ in range(MOST_ROUNDS):
-        parsed = parse_definition(raw, filename=filename)
-        fixable = _fixable(raw, filename, parsed, agent)
-        chosen = [finding for finding in parsed.findings if finding.key in fixable]
-        after = apply_fixes(raw, chosen)
-        if after == raw:
-            break
-        raw, done = after, [*done, *chosen]
-    return raw, done
+    """The bytes after every safe fix, and what was mended."""
+
+    def fixes_in(now: bytes) -> list[Finding]:
+        parsed = parse_definition(now, filename=filename)
+        fixable = _fixable(now, filename, parsed, agent)
+        return [finding for finding in parsed.findings if finding.key in fixable]
+
+    return in_rounds(raw, fixes_in)

@@ -1,30 +1,25 @@
 """One-click fixes: a new draft whose bytes differ from the old ones in the mended places only."""
 
-import codecs
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
-from agents.importing import read_definition
+from agents.contract import ParsedDefinition
+from agents.importing import check_size, read_definition, slug_of
 from agents.models import AgentVersion
+from agents.parsing import parse_definition
 from agents.permissions import excluded_from
 from agents.services import import_definition, locked_version
-from governance.base.encoding import decode
+from governance.base.editing import MOST_ROUNDS
+from governance.base.encoding import bom_of, decode
 from governance.base.errors import Conflict, InvalidInput, NotThere, Refusal
 from governance.base.findings import Finding
 from governance.base.frontmatter import split_frontmatter
 from governance.people.models import User
 
-_BOMS = (
-    codecs.BOM_UTF32_LE,
-    codecs.BOM_UTF32_BE,
-    codecs.BOM_UTF8,
-    codecs.BOM_UTF16_LE,
-    codecs.BOM_UTF16_BE,
-)
 _END = re.compile(r"\r\n|\r|\n")
 _END_BYTES = re.compile(rb"\r\n|\r|\n")
 # Fixes of the whole file, in the order in which they are applied: lines are counted before.
@@ -35,7 +30,6 @@ WHOLE_FILE = (
     "ENCODING_UTF16",
     "BYTE_ORDER_MARK",
 )
-_MOST_ROUNDS = 8
 
 
 @dataclass(slots=True)
@@ -79,7 +73,7 @@ def apply_fixes(raw: bytes, findings: Iterable[Finding]) -> bytes:
 
 def _opened(raw: bytes) -> _File:
     encoding = decode(raw).encoding
-    mark = next((bom for bom in _BOMS if raw.startswith(bom)), b"")
+    mark, _ = bom_of(raw)
     wide = encoding.startswith(("utf-16", "utf-32"))
     file = _wide(raw, mark, encoding) if wide else _narrow(raw, mark)
     if file.raw != raw:
@@ -140,13 +134,18 @@ _WHOLE = {
 }
 
 
-def safe_fixes(raw: bytes, filename: str) -> list[Finding]:
-    """The findings that can be mended and leave the agent its name."""
-    reading = read_definition(raw, filename)
+def safe_fixes(raw: bytes, filename: str, parsed: ParsedDefinition | None = None) -> list[Finding]:
+    """The findings that can be mended and leave the agent its name.
+
+    ``parsed`` is what the caller has read from the bytes already.
+    """
+    check_size(raw)
+    parsed = parsed or parse_definition(raw, filename=filename)
+    named = slug_of(parsed, filename)
     return [
         finding
-        for finding in reading.parsed.findings
-        if is_fixable(finding) and _keeps_name(raw, filename, finding, reading.named)
+        for finding in parsed.findings
+        if is_fixable(finding) and _keeps_name(raw, filename, finding, named)
     ]
 
 
@@ -166,13 +165,25 @@ def _keeps_name(raw: bytes, filename: str, finding: Finding, named: str) -> bool
 
 
 def fixed_by_all(raw: bytes, filename: str) -> bytes:
-    """The bytes after every safe fix; mending one thing may bring another to light."""
-    for _ in range(_MOST_ROUNDS):
-        mended = apply_fixes(raw, safe_fixes(raw, filename))
+    """The bytes after every safe fix."""
+    return in_rounds(raw, lambda now: safe_fixes(now, filename))[0]
+
+
+def in_rounds(
+    raw: bytes, fixes_in: Callable[[bytes], Sequence[Finding]]
+) -> tuple[bytes, list[Finding]]:
+    """The bytes after every fix, and what was mended: that may bring another fix to light.
+
+    A line that needs several gets one in each round.
+    """
+    done: list[Finding] = []
+    for _ in range(MOST_ROUNDS):
+        chosen = fixes_in(raw)
+        mended = apply_fixes(raw, chosen)
         if mended == raw:
             break
-        raw = mended
-    return raw
+        raw, done = mended, [*done, *chosen]
+    return raw, done
 
 
 @transaction.atomic
