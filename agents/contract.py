@@ -7,6 +7,13 @@ from typing import Any
 from governance.base.blocks import Option
 from governance.base.findings import Finding
 
+_DEMANDED = frozenset({"mandatory", "required", "true", "yes", "always"})
+
+
+def is_demanded(said: str) -> bool:
+    """Whether a key of the frontmatter says that something is mandatory."""
+    return said.strip().lower() in _DEMANDED
+
 
 class TriggerKind(StrEnum):
     GENERAL = "general"

@@ -20,7 +20,7 @@ _EVERY_TOOL = frozenset({"*", "all", "all tools"})
 _NO_AGENT_NAMES = frozenset({"readme", "index", "agents", "claude", "skill", "agent"})
 _LITERAL_BREAK = re.compile(r"\\n")
 _DIALECT_FILE = re.compile(r"\.(agent|chatmode|prompt|instructions)\.md$", re.IGNORECASE)
-_NAMED_BY_FILE = re.compile(r"\.(agent|chatmode)\.md$", re.IGNORECASE)
+_COPILOT_AGENT = re.compile(r"\.(agent|chatmode)\.md$", re.IGNORECASE)
 # As they are written: Claude says maxTurns where Gemini says max_turns.
 _DIALECTS = {
     "Copilot": frozenset({"target", "handoffs", "argument-hint", "applyTo", "infer"}),
@@ -62,6 +62,11 @@ def stem_of(filename: str) -> str:
     return _SUFFIXES.sub("", PurePosixPath(filename.replace("\\", "/")).name)
 
 
+def is_copilot_agent(filename: str) -> bool:
+    """Whether a file's name makes it an agent of Copilot, which takes its name from it."""
+    return _COPILOT_AGENT.search(filename) is not None
+
+
 def spelled_out(name: str) -> str:
     """``C++ Expert`` and ``C# Expert`` are two agents, though a slug holds neither sign."""
     return _PLUS_PLUS.sub("pp", _SHARP.sub("sharp", name))
@@ -84,7 +89,7 @@ def _check_name(declared: Declared, front: Frontmatter, filename: str) -> None:
     name = declared.texts.get("name", "")
     line = front.lines.get("name", 0)
     if not name:
-        declared.findings.append(_named_by_file() if _names(filename) else _no_name())
+        declared.findings.append(_named_by_file() if is_copilot_agent(filename) else _no_name())
         return
     if not isinstance(front.data.get("name"), str):
         declared.findings.append(_name_not_text(name, line))
@@ -93,10 +98,6 @@ def _check_name(declared: Declared, front: Frontmatter, filename: str) -> None:
     stem = stem_of(filename)
     if stem and stem.lower() not in _NO_AGENT_NAMES and slug(stem) != slug(name):
         declared.findings.append(_name_differs(name, stem, line))
-
-
-def _names(filename: str) -> bool:
-    return _NAMED_BY_FILE.search(filename) is not None
 
 
 def _named_by_file() -> Finding:

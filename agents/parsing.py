@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from agents.contract import ParsedDefinition, Rule
+from agents.contract import ParsedDefinition, Rule, is_demanded
 from agents.declared import Declared, declared_peers, read_declared
 from agents.examples import example_findings, payload_fields, worked_examples
 from agents.items import (
@@ -35,7 +35,6 @@ _COMMON = frozenset(
     )
 )
 _STEM = 6
-_DEMANDED = frozenset({"mandatory", "required", "true", "yes", "always"})
 
 
 def parse_definition(raw: bytes, *, filename: str = "") -> ParsedDefinition:
@@ -174,10 +173,10 @@ def _unclosed_comment(line: int) -> Finding:
 
 def _promise_findings(parsed: ParsedDefinition) -> Iterator[Finding]:
     """What the frontmatter promises and the text does not hold."""
-    demanded = parsed.escalation.lower() in _DEMANDED
+    demanded = is_demanded(parsed.escalation)
     if not parsed.has_escalation_section:
         yield _no_escalation(demanded)
-    if parsed.constitutional_compliance.lower() in _DEMANDED and not parsed.principles:
+    if is_demanded(parsed.constitutional_compliance) and not parsed.principles:
         yield _no_principles()
 
 

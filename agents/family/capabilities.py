@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agents.declared import is_copilot_agent
 from agents.family.members import Member
 
 
@@ -35,13 +36,12 @@ _COPILOT = (
     Power("Keep its own list", ("todo",)),
 )
 _SERVERS = Power("Whatever connected servers offer", ("every MCP tool",), grave=True)
-_COPILOT_FILES = (".agent.md", ".chatmode.md")
 
 
 def inherited(filename: str, disallowed: Iterable[str] = ()) -> tuple[Power, ...]:
     """What an agent may do that names no tools, without those that its file forbids."""
     denied = {tool.casefold() for tool in disallowed}
-    dialect = _COPILOT if filename.lower().endswith(_COPILOT_FILES) else _CLAUDE
+    dialect = _COPILOT if is_copilot_agent(filename) else _CLAUDE
     left = (
         Power(power.name, tuple(t for t in power.tools if t.casefold() not in denied), power.grave)
         for power in dialect

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.contract import is_demanded
 from agents.diffing.powers import commands_among
 from governance.base.keys import slug, words
 
@@ -13,7 +14,6 @@ _ASKING = frozenset(
     {"askuserquestion", "ask_user", "ask_user_question", "askquestions", "vscode_askquestions"}
 )
 _PORTAL_CALLS = ("escalate", "wait_for_decision")
-_DEMANDED = frozenset({"mandatory", "required", "true", "yes", "always"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Member:
 
     def demands(self, key: str) -> bool:
         """Whether the frontmatter says that something is mandatory."""
-        return str(self.contract.get(key, "")).strip().lower() in _DEMANDED
+        return is_demanded(str(self.contract.get(key, "")))
 
     def line_of(self, key: str) -> int:
         """The line of a key of the frontmatter; 0 where the text does not show it."""

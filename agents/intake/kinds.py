@@ -12,6 +12,8 @@ from itertools import takewhile
 from os.path import commonprefix
 from pathlib import PurePosixPath
 
+from agents.declared import is_copilot_agent
+
 SUFFIXES = frozenset({".md", ".markdown", ".mdx"})
 _JUNK_FOLDERS = frozenset(
     [
@@ -71,7 +73,6 @@ _DOCUMENTS = frozenset(
     ]
 )
 _KNOWN_FOLDERS = _AGENTS | _SKILLS | _COMMANDS | _PROMPTS | _RULES | _DOCUMENTS
-_AGENT_FILE = re.compile(r"\.(agent|chatmode)\.md$")
 _KEY = re.compile(r"([ \t]*)([A-Za-z_][\w-]*)[ \t]*:")
 _HEAD = 16 * 1024
 _CONSTITUTION = re.compile(r"(?:^|[\W_])constitution(?:$|[\W_])")
@@ -117,7 +118,7 @@ def why_no_definition(path: str) -> str:
 def why_no_agent(path: str, raw: bytes, tree: Tree = Tree()) -> str:
     """Why a Markdown file is left out once read; empty where it may be a definition."""
     found = PurePosixPath(path)
-    if _AGENT_FILE.search(found.name.lower()):
+    if is_copilot_agent(found.name):
         return ""
     keys = _declared_keys(raw)
     return (
