@@ -1,6 +1,7 @@
 """Which section of a definition is which, by the many names people give them."""
 
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 from functools import lru_cache
 
@@ -149,21 +150,20 @@ class Sections:
         self._kinds = [self._inherited(i) for i in range(len(self.own))]
 
     def _within_escalation(self, index: int) -> bool:
-        at = self._parents[index]
-        while at >= 0:
-            if self.own[at] in ESCALATING:
-                return True
-            at = self._parents[at]
-        return False
+        return any(self.own[at] in ESCALATING for at in self._upwards(self._parents[index]))
 
     def _inherited(self, index: int) -> Kind:
-        at = index
-        while at >= 0:
+        for at in self._upwards(index):
             kind = self.own[at]
             if kind is not Kind.OTHER:
                 return Kind.OTHER if at != index and kind in _NO_HEIRS else kind
-            at = self._parents[at]
         return Kind.OTHER
+
+    def _upwards(self, index: int) -> Iterator[int]:
+        """A heading and those above it."""
+        while index >= 0:
+            yield index
+            index = self._parents[index]
 
     def kind(self, section: int) -> Kind:
         return self._kinds[section] if section >= 0 else Kind.OTHER

@@ -88,16 +88,18 @@ def edges_of(graph: Graph) -> list[dict[str, Any]]:
     """The edges as rows of a table: who, with whom, what, and what is to be said about it."""
     nodes = {node.key: node for node in graph.nodes}
     return [
-        {
-            "edge": edge,
-            "source": nodes[edge.source],
-            "target": nodes[edge.target],
-            "tone": NODE_TONES[edge.kind],
-            "kind": NODE_LABELS[edge.kind],
-            "remark": remark_of(edge),
-        }
-        for edge in graph.edges
+        {"source": nodes[edge.source], **_shown(edge, nodes[edge.target])} for edge in graph.edges
     ]
+
+
+def _shown(edge: Edge, target: Node) -> dict[str, Any]:
+    return {
+        "edge": edge,
+        "target": target,
+        "tone": NODE_TONES[edge.kind],
+        "kind": NODE_LABELS[edge.kind],
+        "remark": remark_of(edge),
+    }
 
 
 def remark_of(edge: Edge) -> str:
@@ -121,14 +123,5 @@ def panel(agent: Agent) -> dict[str, Any]:
         return {"surroundings": None}
     return {
         "surroundings": found,
-        "own_edges": [
-            {
-                "edge": edge,
-                "target": node,
-                "tone": NODE_TONES[edge.kind],
-                "kind": NODE_LABELS[edge.kind],
-                "remark": remark_of(edge),
-            }
-            for edge, node in found.edges
-        ],
+        "own_edges": [_shown(edge, node) for edge, node in found.edges],
     }
