@@ -17,7 +17,7 @@ from agents.family.members import Member, Names, plain_name, possible_slugs
 from agents.family.reaching import Find, Reach, Way, reach_of, routes_of
 from agents.family.report import Compliance, Report, Row, amount
 from agents.ledger.reading import Coverage, coverage_of
-from agents.models import Agent, AgentVersion, Coordination, Family, Release
+from agents.models import Agent, AgentVersion, Coordination, Family, Release, newest_version
 from agents.overview import Overview, for_overview, overviews
 from agents.permissions import agents_for
 from governance.base.errors import NotPermitted, NotThere
@@ -314,8 +314,8 @@ def _around(member: Member, agent: Agent) -> tuple[list[Member], list[Member]]:
 
 def _named_by(agent: Agent) -> tuple[Coordination, ...]:
     """The edges of the newest versions of its family that lead here."""
-    others: Any = for_overview(Agent.objects.filter(family=agent.family_id).exclude(pk=agent.pk))
-    versions = [other.newest_id for other in others.order_by("slug")[:MOST_AGENTS]]
+    others = Agent.objects.filter(family=agent.family_id).exclude(pk=agent.pk).order_by("slug")
+    versions = others.values_list(newest_version("pk", of="pk"), flat=True)[:MOST_AGENTS]
     found = (
         Coordination.objects.filter(version__in=filter(None, versions))
         .select_related("version__agent")
