@@ -15,6 +15,7 @@ from governance.asking.audiences import names_of
 from governance.asking.ladder import Ladder
 from governance.asking.models import Ask, AskKind, Sighting
 from governance.asking.services import open_asks_for
+from governance.base.pagination import key_in, one_page
 from governance.people.models import User
 from governance.people.permissions import Permission, has
 
@@ -62,11 +63,10 @@ def wanted_by(user: User, query: Any) -> Wanted:
     """Read the filters; people who may decide begin with what waits for them."""
     usual = MINE if has(user, Permission.DECIDE) else ALL
     scope, status = query.get("scope", ""), query.get("status", "")
-    before = query.get("before", "")
     return Wanted(
         scope if scope in SCOPES else usual,
         status if status in STATUSES else WAITING,
-        int(before) if before.isascii() and before.isdecimal() and len(before) < 19 else None,
+        key_in(query.get("before", "")),
     )
 
 
@@ -104,8 +104,7 @@ def page_of(user: User, wanted: Wanted, *, at: datetime) -> dict[str, Any]:
             Prefetch("sightings", Sighting.objects.select_related("user").order_by("first_at"))
         )
     )
-    asks = list(found[: PAGE + 1])
-    more, asks = len(asks) > PAGE, asks[:PAGE]
+    asks, more = one_page(found, PAGE)
     return {
         "rows": _rows(asks, at),
         "rows_url": reverse("inbox-rows") + wanted.query(),

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import Q
-
-from agents.models import Agent, AgentVersion, Rule, Suspension, Tier, Trigger
+from agents.models import Agent, AgentVersion, Rule, Tier, Trigger
+from agents.suspensions import suspensions_on
 from escalations.law import principles_named
 from escalations.schema import ActionPayload, RaisePayload
 from governance.base.canonical import canonical
@@ -99,8 +98,7 @@ def _law(payload: RaisePayload) -> Iterator[tuple[Tier, str]]:
 
 
 def _suspended(agent: Agent) -> Iterator[tuple[Tier, str]]:
-    whole = Q(agent=agent, version=None) | Q(family=agent.family_id)
-    if Suspension.objects.filter(whole, lifted_at=None).exists():
+    if suspensions_on(agent).exists():
         yield Tier.HIGH, f"{agent.name} is suspended."
 
 

@@ -3,10 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
+from governance.base.errors import sentence_of
+from governance.base.pagination import one_page
 from governance.configuration.forms import RefusalForm
 from governance.configuration.kinds import bare
 from governance.configuration.models import ChangeState, ConfigurationChange
-from governance.configuration.permissions import ONLY_ONE, other_administrators, why_not_confirm
+from governance.configuration.permissions import (
+    ONLY_ONE,
+    check_may_confirm,
+    other_administrators,
+)
 from governance.people.models import User
 from governance.people.permissions import Permission, has
 
@@ -49,13 +55,13 @@ def changes_page(user: User, *, before: int | None) -> dict[str, Any]:
     settled = found.exclude(state=ChangeState.OPEN)
     if before:
         settled = settled.filter(pk__lt=before)
-    rows = list(settled[: PAGE + 1])
+    rows, more = one_page(settled, PAGE)
     may_configure = has(user, Permission.CONFIGURE)
     waiting = [_row(user, change) for change in found.filter(state=ChangeState.OPEN)]
     return {
         "waiting": waiting,
-        "settled": [_row(user, change) for change in rows[:PAGE]],
-        "older": rows[PAGE - 1].pk if len(rows) > PAGE else None,
+        "settled": [_row(user, change) for change in rows],
+        "older": rows[-1].pk if more else None,
         "is_first": not before,
         "may_configure": may_configure,
         "only_one": ONLY_ONE if may_configure and not other_administrators(user) else "",
@@ -65,7 +71,7 @@ def changes_page(user: User, *, before: int | None) -> dict[str, Any]:
 def _row(user: User, change: ConfigurationChange) -> Row:
     return Row(
         change=change,
-        why_not_confirm=why_not_confirm(user, change),
+        why_not_confirm=sentence_of(check_may_confirm, user, change),
         is_mine=change.asked_by_id == user.pk,
         form=RefusalForm(auto_id=f"id_%s_{change.pk}"),
     )

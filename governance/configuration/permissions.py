@@ -1,6 +1,6 @@
 """Who may confirm what loosens something, and who may say no to it."""
 
-from governance.base.errors import Conflict, NotPermitted, Refusal
+from governance.base.errors import Conflict, NotPermitted
 from governance.configuration.kinds import KINDS
 from governance.configuration.models import ConfigurationChange
 from governance.people.models import Role, User
@@ -30,15 +30,6 @@ def check_may_confirm(by: User, change: ConfigurationChange) -> None:
 def gaining(change: ConfigurationChange) -> set[int]:
     """Who would get more rights by a change."""
     return KINDS[change.kind].gains(change.object_id, change.before, change.after)
-
-
-def why_not_confirm(user: User, change: ConfigurationChange) -> str:
-    """Why this person may not confirm it; empty where they may."""
-    try:
-        check_may_confirm(user, change)
-    except Refusal as refusal:
-        return refusal.sentence
-    return ""
 
 
 def other_administrators(user: User) -> bool:

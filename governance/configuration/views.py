@@ -5,6 +5,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from governance.base.pagination import key_in
 from governance.configuration.pages import changes_page
 from governance.configuration.services import confirm_change, refuse_change
 from governance.people.permissions import Permission, check
@@ -16,9 +17,8 @@ from governance.people.signed_in import person
 def changes(request: HttpRequest) -> HttpResponse:
     """Requests to loosen the configuration, for auditors and administrators."""
     check(request.user, Permission.READ_HISTORY)
-    before = request.GET.get("before", "")
-    known = before.isascii() and before.isdecimal() and len(before) < 19
-    context = changes_page(person(request), before=int(before) if known else None)
+    before = key_in(request.GET.get("before", ""))
+    context = changes_page(person(request), before=before)
     return render(request, "configuration/changes.html", context)
 
 
