@@ -72,7 +72,6 @@ class Act:
 
     kind: str
     target: str
-    tool: str
     commands: tuple[Command, ...] = ()
     touches: tuple[Touch, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -82,7 +81,7 @@ class Act:
     def only_reads(self) -> bool:
         """Whether it is a plain reading tool, and nothing that runs or changes anything."""
         calm = not self.commands and not self.opaque
-        return self.tool in READING and calm and all(one.access != WRITE for one in self.touches)
+        return self.kind in READING and calm and all(one.access != WRITE for one in self.touches)
 
 
 def action_of_tool(
@@ -148,7 +147,6 @@ def normalise(*, kind: str, target: str = "", arguments: Any = None) -> Act:
     return Act(
         kind=name,
         target=folded(target).strip(),
-        tool=name,
         commands=parsed.commands,
         touches=tuple(dict.fromkeys(touches)),
         arguments=flat,

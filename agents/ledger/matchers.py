@@ -93,8 +93,7 @@ def _wrong(matcher: Matcher) -> str:
         return f"it has more than {MOST_VALUES} values."
     if any(not value.strip() or len(value) > LONGEST_VALUE for value in values):
         return f"a value is empty or longer than {LONGEST_VALUE} characters."
-    positive = [glob for glob in matcher.paths if not glob.startswith("!")]
-    return "paths only exclude." if matcher.paths and not positive else ""
+    return "paths only exclude." if matcher.paths and not parted(matcher.paths)[0] else ""
 
 
 def _values(value: Any) -> Sequence[str]:
@@ -103,6 +102,12 @@ def _values(value: Any) -> Sequence[str]:
     if isinstance(value, list | tuple):
         return [one for part in value for one in _values(part)]
     return [value] if isinstance(value, str) else []
+
+
+def parted(globs: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The globs that match, and those that except something, without their ``!``."""
+    wanted = tuple(glob for glob in globs if not glob.startswith("!"))
+    return wanted, tuple(glob[1:] for glob in globs if glob.startswith("!"))
 
 
 def as_json(matcher: Matcher) -> dict[str, Any]:
@@ -162,9 +167,8 @@ def in_words(matcher: Matcher) -> str:
     if matcher.paths:
         does = _or([{"read": "reads", "write": "changes", "look": "looks at"}[one]
                     for one in matcher.access or ("read", "write")])  # fmt: skip
-        positive = [glob for glob in matcher.paths if not glob.startswith("!")]
-        but = [glob[1:] for glob in matcher.paths if glob.startswith("!")]
-        parts.append(f"{does} {_or(positive)}" + (f" but not {_or(but)}" if but else ""))
+        wanted, but = parted(matcher.paths)
+        parts.append(f"{does} {_or(wanted)}" + (f" but not {_or(but)}" if but else ""))
     if matcher.phrases:
         parts.append(f"holds the words “{'” or “'.join(matcher.phrases)}”")
     parts += [_argument_words(one) for one in matcher.arguments]
@@ -179,9 +183,8 @@ def _command_words(command: CommandMatcher) -> str:
         parts.append("on its own")
     parts += [f"with {_or(flag.split('|'))}" for flag in command.flags]
     if command.words:
-        but = [glob[1:] for glob in command.words if glob.startswith("!")]
-        positive = [glob for glob in command.words if not glob.startswith("!")]
-        on = "something" if positive == ["*"] else _or(positive)
+        wanted, but = parted(command.words)
+        on = "something" if wanted == ("*",) else _or(wanted)
         parts.append(f"on {on}" + (f" but not {_or(but)}" if but else ""))
     if command.phrases:
         parts.append(f"saying “{'” or “'.join(command.phrases)}”")

@@ -12,7 +12,7 @@ from typing import Any
 from agents.ledger.actions import Act, Touch
 from agents.ledger.commands import Command
 from agents.ledger.folding import folded, path_of, phrase_of, phrases_in
-from agents.ledger.matchers import ArgumentMatcher, CommandMatcher, Matcher, expanded
+from agents.ledger.matchers import ArgumentMatcher, CommandMatcher, Matcher, expanded, parted
 
 _WILD = re.compile(r"[*?\[]")
 _SHORT_CLUSTER = re.compile(r"-[A-Za-z0-9]{1,8}")
@@ -39,7 +39,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """``order`` is the place of the rule; ``tests`` must all hold."""
+    """``tests`` must all hold."""
 
     key: str
     tests: tuple[Test, ...]
@@ -60,7 +60,7 @@ class RuleSet:
             for matcher in expanded(matchers):
                 self._add(key, matcher)
         self.commanded = list(dict.fromkeys(self.commanded))
-        self.any_path = _union([pattern for pattern, _ in self.by_path])
+        self.any_path = _any_of([pattern.pattern for pattern, _ in self.by_path])
 
     def _add(self, key: str, matcher: Matcher) -> None:
         compiled = _compile(key, matcher)
@@ -75,7 +75,7 @@ class RuleSet:
             for name in names:
                 self.by_name[folded(name)].append(compiled)
         elif matcher.paths:
-            self.by_path.append((_paths(matcher.paths), compiled))
+            self.by_path.append((_paths(parted(matcher.paths)[0]), compiled))
         else:
             self.others.append(compiled)
 
@@ -100,7 +100,7 @@ class RuleSet:
     def _candidates(self, act: Act) -> Iterator[_Compiled]:
         for command in act.commands:
             yield from self.by_program.get(command.program, ())
-        yield from self.by_name.get(act.tool, ())
+        yield from self.by_name.get(act.kind, ())
         if self.by_path and act.touches:
             yield from self._about_paths(act)
         yield from self.others
@@ -132,8 +132,9 @@ def _fit(compiled: _Compiled, act: Act) -> Fit:
 @lru_cache(maxsize=4096)
 def _compile(key: str, matcher: Matcher) -> _Compiled:
     tests: list[Test] = []
+    # Runners call a tool or a kind of act what they like: it is one name.
     if matcher.tool:
-        tests.append(_name_test(matcher.tool, lambda act: act.tool))
+        tests.append(_name_test(matcher.tool, lambda act: act.kind))
     if matcher.kind:
         tests.append(_name_test(matcher.kind, lambda act: act.kind))
     if matcher.target:
@@ -151,8 +152,8 @@ def _compile(key: str, matcher: Matcher) -> _Compiled:
 # --- names, paths, phrases ------------------------------------------------------------------
 
 
-def _union(patterns: Sequence[re.Pattern[str]]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{one.pattern})" for one in patterns) or r"(?!)")
+def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{one})" for one in patterns) or r"(?!)")
 
 
 @lru_cache(maxsize=4096)
@@ -178,16 +179,14 @@ def path_pattern(glob: str) -> str:
 
 
 def _paths(globs: tuple[str, ...]) -> re.Pattern[str]:
-    positive = [path_pattern(glob) for glob in globs if not glob.startswith("!")]
-    return re.compile("|".join(f"(?:{one})" for one in positive))
+    return _any_of([path_pattern(glob) for glob in globs])
 
 
 def _path_test(globs: tuple[str, ...], access: Sequence[str]) -> Test:
-    wanted = _paths(globs)
-    excluded = tuple(glob[1:] for glob in globs if glob.startswith("!"))
-    spared = re.compile("|".join(f"(?:{path_pattern(one)})" for one in excluded) or r"(?!)")
-    positive = [path_of(glob).casefold() for glob in globs if not glob.startswith("!")]
-    names = [re.sub(r"\*+/?", "", glob).rsplit("/", 1)[-1] for glob in positive]
+    positive, excluded = parted(globs)
+    wanted, spared = _paths(positive), _paths(excluded)
+    plain = [path_of(glob).casefold() for glob in positive]
+    names = [re.sub(r"\*+/?", "", glob).rsplit("/", 1)[-1] for glob in plain]
     names = [name for name in names if name]
 
     def test(act: Act) -> Fit:
@@ -244,6 +243,7 @@ def _command_test(wanted: CommandMatcher) -> Callable[[Command], Fit]:
     programs = _globs(wanted.program)
     sequences = [_sequence(one) for one in wanted.subcommands]
     flags = [one.split("|") for one in wanted.flags]
+    operands, spared = map(_globs, parted(wanted.words))
     phrases = [phrase_of(one) for one in wanted.phrases]
 
     def test(command: Command) -> Fit:
@@ -255,7 +255,7 @@ def _command_test(wanted: CommandMatcher) -> Callable[[Command], Fit]:
         for options in flags:
             fit = min(fit, _flag(command, options))
         if wanted.words:
-            fit = min(fit, _operand(command, rest, wanted.words))
+            fit = min(fit, _operand(command, rest, operands, spared))
         if wanted.bare and _operands(command, rest):
             return Fit.NO
         if phrases and not _holds(phrases, _statements(command)):
@@ -346,9 +346,7 @@ def _operands(command: Command, start: int) -> list[tuple[int, str]]:
     ]
 
 
-def _operand(command: Command, start: int, globs: tuple[str, ...]) -> Fit:
-    wanted = _globs(tuple(one for one in globs if not one.startswith("!")))
-    spared = _globs(tuple(one[1:] for one in globs if one.startswith("!")))
+def _operand(command: Command, start: int, wanted: re.Pattern[str], spared: re.Pattern[str]) -> Fit:
     perhaps = Fit.NO
     for place, word in _operands(command, start):
         plain = folded(word)
