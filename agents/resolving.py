@@ -48,6 +48,7 @@ REVIEWED = "review"
 class Standing:
     """What a release amounts to at this moment, without its document."""
 
+    agent_id: int
     agent: str
     environment: str
     version_id: int
@@ -173,6 +174,7 @@ def _approvals() -> QuerySet[Review]:
 def _standing(release: Any, environment: str) -> Standing:
     version = release.version
     return Standing(
+        agent_id=release.agent_id,
         agent=release.agent.slug,
         environment=environment,
         version_id=version.pk,

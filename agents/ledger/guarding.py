@@ -135,20 +135,19 @@ def guard(*, question: Question, runner: Runner, at: datetime) -> Answer:
         )
     except Refusal as refusal:
         answer = Answer(DENY, refusal.sentence, code=refusal.code)
-        if known := Agent.objects.filter(slug=question.agent).first():
-            _record(known, question, answer, runner, at)
+        if Agent.objects.filter(slug=question.agent).exists():
+            _record(question, answer, runner, at)
         return answer
-    agent = Agent.objects.only("id", "slug").get(slug=standing.agent)
     act = normalise(kind=question.kind, target=question.target, arguments=question.arguments)
     halted = open_halt(
-        agent_id=agent.pk, runner=runner, instance=question.instance, run=question.run
+        agent_id=standing.agent_id, runner=runner, instance=question.instance, run=question.run
     )
     if halted and not act.only_reads:
         answer = _halted(halted.source, standing)
     else:
-        answer = _judged(question, act, agent, standing, runner, at)
-    _count(agent, answer, at)
-    _record(agent, question, answer, runner, at)
+        answer = _judged(question, act, standing, runner, at)
+    _count(standing.agent_id, answer, at)
+    _record(question, answer, runner, at)
     return answer
 
 
@@ -159,14 +158,9 @@ def _halted(source: str, standing: Standing) -> Answer:
 
 
 def _judged(
-    question: Question,
-    act: Act,
-    agent: Agent,
-    standing: Standing,
-    runner: Runner,
-    at: datetime,
+    question: Question, act: Act, standing: Standing, runner: Runner, at: datetime
 ) -> Answer:
-    compiled = compiled_rules(agent, standing.version_id)
+    compiled = compiled_rules(standing.agent_id, standing.version_id)
     said = [_said(compiled.known[hit.key], hit) for hit in compiled.rule_set.hits(act)]
     biting = tuple(one for one in said if one.mode == RuleMode.ENFORCE)
     observed = tuple(one for one in said if one.mode == RuleMode.OBSERVE)
@@ -182,7 +176,7 @@ def _judged(
             standing=standing,
         )
     if biting:
-        return _asking(question, act, biting, observed, agent, standing, runner, at)
+        return _asking(question, act, biting, observed, standing, runner, at)
     return Answer(ALLOW, "No enforced rule forbids it.", observed=observed, standing=standing)
 
 
@@ -191,12 +185,11 @@ def _asking(
     act: Act,
     biting: tuple[RuleSaid, ...],
     observed: tuple[RuleSaid, ...],
-    agent: Agent,
     standing: Standing,
     runner: Runner,
     at: datetime,
 ) -> Answer:
-    permit = _permit(question, agent, runner, at)
+    permit = _permit(question, standing.agent_id, runner, at)
     if permit:
         ref = permit.source.rpartition(":")[2]
         sentence = f"{ref} permits exactly this act. Consume it before you act."
@@ -240,34 +233,34 @@ def _said(known: _Known, hit: Hit) -> RuleSaid:
     )
 
 
-def _permit(question: Question, agent: Agent, runner: Runner, at: datetime) -> Permit | None:
+def _permit(question: Question, agent_id: int, runner: Runner, at: datetime) -> Permit | None:
     """An unspent permit for exactly this act in this environment, of this runner."""
     digest = act_digest(environment=question.environment, **question.action)
-    unspent = Permit.objects.filter(runner=runner, agent=agent, spent_at=None, use_before__gt=at)
-    return unspent.filter(act_sha256=digest).first()
+    mine = Permit.objects.filter(runner=runner, agent_id=agent_id, act_sha256=digest)
+    return mine.filter(spent_at=None, use_before__gt=at).first()
 
 
 # --- compiled rules -------------------------------------------------------------------------
 
 
-def compiled_rules(agent: Agent, version_id: int) -> Compiled:
+def compiled_rules(agent_id: int, version_id: int) -> Compiled:
     """The biting rules of a version. One query tells whether what is kept still holds.
 
     Confirmed stances only grow in number, so that their number and newest moment name a state.
     """
-    state = RuleStance.objects.filter(agent=agent, confirmed_at__isnull=False).aggregate(
+    state = RuleStance.objects.filter(agent_id=agent_id, confirmed_at__isnull=False).aggregate(
         Count("id"), Max("confirmed_at")
     )
-    key = (agent.pk, version_id, *state.values())
+    key = (agent_id, version_id, *state.values())
     found = KEPT.get(key)
     if found is None:
-        found = _compiled(agent, version_id)
+        found = _compiled(agent_id, version_id)
         KEPT.put(key, found)
     return found
 
 
-def _compiled(agent: Agent, version_id: int) -> Compiled:
-    stances = {one.key: one for one in stances_of(agent) if one.rule_class in BITING}
+def _compiled(agent_id: int, version_id: int) -> Compiled:
+    stances = {one.key: one for one in stances_of(agent_id) if one.rule_class in BITING}
     rules = Rule.objects.filter(version_id=version_id, key__in=stances)
     triggers = list(Trigger.objects.filter(version_id=version_id))
     known = {
@@ -295,30 +288,30 @@ def _telling(text: str) -> set[str]:
 # --- counted and recorded -------------------------------------------------------------------
 
 
-def _count(agent: Agent, answer: Answer, at: datetime) -> None:
+def _count(agent_id: int, answer: Answer, at: datetime) -> None:
     """One statement for all rules that spoke, in a fixed order, so that two never deadlock."""
     said = {(one.key, one.answer) for one in (*answer.rules, *answer.observed)}
     if answer.permit:
         said = {(key, "permitted" if one == ASK else one) for key, one in said}
     if answer.answer in {ALLOW, HALTED}:
         said.add((EVERY_RULE, answer.answer))
-    _upsert(agent, sorted(said), at)
+    _upsert(agent_id, sorted(said), at)
 
 
-def _upsert(agent: Agent, said: Sequence[tuple[str, str]], at: datetime) -> None:
+def _upsert(agent_id: int, said: Sequence[tuple[str, str]], at: datetime) -> None:
     day = at.date()
-    values = [part for key, answer in said for part in (agent.pk, key, day, answer)]
+    values = [part for key, answer in said for part in (agent_id, key, day, answer)]
     with connection.cursor() as cursor:
         cursor.execute(_COUNT.format(rows=", ".join(["(%s, %s, %s, %s, 1)"] * len(said))), values)
 
 
-def _record(agent: Agent, question: Question, answer: Answer, runner: Runner, at: datetime) -> None:
+def _record(question: Question, answer: Answer, runner: Runner, at: datetime) -> None:
     """Every deny and every approval_required goes to the history; allows are only counted."""
     if answer.answer not in {DENY, ASK}:
         return
     with transaction.atomic():
         append(
-            stream=f"guard:{agent.slug}",
+            stream=f"guard:{question.agent}",
             kind=f"guard.{answer.answer}",
             by=actor_of(runner),
             at=at,

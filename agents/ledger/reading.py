@@ -196,9 +196,9 @@ def version_of(agent: Agent) -> AgentVersion | None:
     return found.defer("raw", "text", "contract", "findings").first()
 
 
-def stances_of(agent: Agent) -> QuerySet[RuleStance]:
+def stances_of(agent_id: int) -> QuerySet[RuleStance]:
     """The confirmed stances that count: the newest of each key."""
-    confirmed = RuleStance.objects.filter(agent=agent, confirmed_at__isnull=False)
+    confirmed = RuleStance.objects.filter(agent_id=agent_id, confirmed_at__isnull=False)
     return confirmed.order_by("key", "-id").distinct("key").select_related(
         "asked_by", "confirmed_by"
     )  # fmt: skip
@@ -216,7 +216,7 @@ def ledger_of(
     """All rules of a version with their stances; with ``today`` also what they said of late."""
     version = version or version_of(agent)
     rules = list(Rule.objects.filter(version=version)) if version else []
-    stances = {stance.key: stance for stance in stances_of(agent)}
+    stances = {stance.key: stance for stance in stances_of(agent.pk)}
     waiting = {stance.key: stance for stance in waiting_for(agent)}
     counts = counts_of(agent, today=today) if today else {}
     rows = tuple(

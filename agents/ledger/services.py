@@ -51,7 +51,7 @@ def judge_rule(
     agent = _locked(agent_slug)
     rule = _rule(agent, key)
     judged = _checked(rule_class, mode, matchers)
-    current = stances_of(agent).filter(key=key).first()
+    current = stances_of(agent.pk).filter(key=key).first()
     if current and _is_same(current, judged, rule):
         return current
     _check_start(current, judged)
@@ -73,7 +73,7 @@ def _accept(agent_slug: str, key: str, by: User, at: datetime) -> RuleStance:
     check_may_judge(by)
     agent = _locked(agent_slug)
     rule = _rule(agent, key)
-    current = stances_of(agent).filter(key=key).first()
+    current = stances_of(agent.pk).filter(key=key).first()
     if current and current.rule_sha256 == sha_of(rule):
         raise Conflict(f"The rule {key} is judged already. Load the page again.", code="judged")
     suggestion = suggest(rule.text)

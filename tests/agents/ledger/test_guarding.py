@@ -291,5 +291,5 @@ def test_a_question_costs_a_constant_number_of_queries(runner, django_assert_num
         set_rule(key, preset)
     set_rule(DATA, "destructive", "enforced")
     ask(runner, "ls")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         ask(runner, "ls")
