@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agents.family.members import Member, Names, plain_name
+from agents.family.members import Member, Names
+from agents.family.names import plain_name
 from governance.base.keys import slug
 
 

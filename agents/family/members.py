@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from agents.contract import is_demanded
 from agents.diffing.powers import commands_among
-from governance.base.keys import slug, words
+from agents.family.names import plain_name
+from agents.family.routes import Route, routes_in
 
-_GENERIC = frozenset({"agent", "agents", "subagent", "subagents"})
 _INVOKING = frozenset({"task", "agent", "runsubagent"})
 _ASKING = frozenset(
     {"askuserquestion", "ask_user", "ask_user_question", "askquestions", "vscode_askquestions"}
@@ -16,7 +17,7 @@ _ASKING = frozenset(
 _PORTAL_CALLS = ("escalate", "wait_for_decision")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Member:
     """One agent with one version of it: its contract, its text, and whether it may run."""
 
@@ -37,6 +38,11 @@ class Member:
         """``None``: the agent inherits every tool."""
         named: Sequence[str] | None = self.contract.get("tools")
         return named
+
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        """Whom the text tells the agent to ask; read once, as that takes the whole text."""
+        return routes_in(self.text, self.parts, own=self.slug)
 
     @property
     def may_invoke(self) -> bool:
@@ -80,31 +86,6 @@ class Member:
 def _base(tool: str) -> str:
     """``Agent(stuck)`` is ``agent``; ``agent/runSubagent`` is ``runsubagent``."""
     return tool.split("(")[0].strip().rpartition("/")[2].casefold()
-
-
-def plain_name(said: str) -> str:
-    """What is the same in ``QA Engineers``, ``qa-engineer`` and ``the qa_engineer agent``."""
-    found = words(said)
-    while len(found) > 1 and found[-1] in _GENERIC:
-        found.pop()
-    return "-".join([*found[:-1], _singular(found[-1])]) if found else ""
-
-
-def _singular(word: str) -> str:
-    if word.endswith("ies") and len(word) > 4:
-        return f"{word[:-3]}y"
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-1]
-    return word
-
-
-def possible_slugs(said: str) -> set[str]:
-    """The slugs under which the portal may hold an agent that a text calls so."""
-    plain = plain_name(said)
-    if not plain:
-        return set()
-    bases = {slug(said, limit=120), plain, f"{plain}s"}
-    return bases | {f"{base}-agent" for base in bases}
 
 
 class Names:

@@ -5,15 +5,15 @@ that, and whether the agent that is to carry the question exists, runs and can a
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agents.family.members import Member, plain_name
+from agents.family.members import Member
+from agents.family.routes import Route, Way
 from governance.base.blocks import KNOWN_FIELDS
 
 Find = Callable[[str], Member | None]
-STUCK = "stuck"
 
 
 class Answer(StrEnum):
@@ -25,6 +25,11 @@ class Answer(StrEnum):
 LABELS = {Answer.YES: "Reaches people", Answer.NO: "Reaches nobody", Answer.UNCLEAR: "Unclear"}
 TONES = {Answer.YES: "good", Answer.NO: "bad", Answer.UNCLEAR: "warn"}
 _RANK = {Answer.YES: 0, Answer.UNCLEAR: 1, Answer.NO: 2}
+_NO_OWN_WAY = re.compile(
+    r"approv|permission|confirm|consent|\bask|decid|decision|human|\buser|stuck|clarif"
+    r"|fall[ -]?back|work[ -]?around|assum|guess|placeholder|on your own",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,65 +51,6 @@ class Reach:
     @property
     def sentence(self) -> str:
         return " ".join(self.reasons)
-
-
-class Way(StrEnum):
-    PORTAL = "portal"
-    TOOL = "tool"
-    AGENT = "agent"
-    PEOPLE = "people"
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Whom a line of the text tells the agent to ask; ``name`` where that is an agent."""
-
-    way: Way
-    line: int
-    name: str = ""
-
-
-_STUCK_AGENT = re.compile(r"\bstuck[ -](?:sub)?agent\b|@stuck\b", re.IGNORECASE)
-_PORTAL = re.compile(
-    r"\bstuck (?:ask|wait|say)\b|\bgovernance portal\b|/api/v1/escalations"
-    r"|\bmcp__\w+__(?:escalate|wait_for_decision)\b",
-    re.IGNORECASE,
-)
-_TOOL = re.compile(r"\bAskUserQuestion\b|\bask_user(?:_question)?\b|\bvscode_askQuestions\b")
-_WHO = (
-    r"(?:humans?|persons?|people|users?|operators?|maintainers?|stakeholders?|team leads?"
-    r"|service owners?|product owners?|engineer on call|on-?call engineers?)"
-)
-_TO = r"(?:an?|the|your|any|their|appropriate|responsible)\s+"
-_PEOPLE = re.compile(
-    rf"\bask(?:s|ing)?\s+(?:{_TO})?{_WHO}\b"
-    r"|\bask(?:s|ing)?\s+(?:for\s+)?(?:\w+\s+)?clarif"
-    rf"|\b(?:escalat\w+|hand\w*\s+(?:\w+\s+){{0,3}}(?:over|back)|surface)\s+"
-    rf"(?:[\w ,'’-]{{0,50}}?\s)?to\s+(?:{_TO})?{_WHO}\b"
-    rf"|\b(?:wait\w*|paus\w+)\s+for\s+(?:explicit\s+)?(?:{_TO})?{_WHO}\b"
-    rf"|\b(?:confirm\w*|check)\s+(?:\w+\s+){{0,3}}with\s+(?:{_TO})?{_WHO}\b"
-    rf"|\b(?:approv\w+|permission|confirmation|consent|clarification)\s+(?:from|by)\s+"
-    rf"(?:{_TO})?{_WHO}\b"
-    r"|\b(?:request|require|obtain|get|seek)\w*\s+(?:explicit\s+)?(?:human|user)\s+"
-    r"(?:approval|permission|confirmation|consent|decision)\b"
-    r"|\b(?:flag\w*|submit\w*|needs?|requires?)\s+(?:[\w ]{0,30}?\s)?(?:for\s+)?human\s+review\b",
-    re.IGNORECASE,
-)
-_DENIED = re.compile(
-    r"\b(?:never|not|don['’]?t|without|avoid|before)\b[\w\s]{0,25}$", re.IGNORECASE
-)
-# What a product does for its users is no question to people.
-_FOR_USERS = re.compile(r"^surface .*users$", re.IGNORECASE)
-_NO_OWN_WAY = re.compile(
-    r"approv|permission|confirm|consent|\bask|decid|decision|human|\buser|stuck|clarif"
-    r"|fall[ -]?back|work[ -]?around|assum|guess|placeholder|on your own",
-    re.IGNORECASE,
-)
-_NAMED_AGENT = re.compile(
-    r"\b(?:invok\w+|call|hand\w* (?:\w+ ){0,3}(?:over )?to|escalat\w+ (?:\w+ ){0,3}to)\s+"
-    r"(?:the\s+)?[`@*]*([a-z0-9]+(?:-[a-z0-9]+)*)[`*]*\s+(?:sub)?agent\b",
-    re.IGNORECASE,
-)
 
 
 def reach_of(member: Member, find: Find) -> Reach:
@@ -157,45 +103,10 @@ def _is_no_fallback(rule: object) -> bool:
     return bool(forbids) or "escalat" in text.lower()
 
 
-def routes_of(member: Member) -> tuple[Route, ...]:
-    """Whom the text names, each once, with the first line that does."""
-    found: dict[tuple[Way, str], Route] = {}
-    for route in _routes(member):
-        found.setdefault((route.way, route.name), route)
-    return tuple(found.values())
-
-
-def _routes(member: Member) -> Iterator[Route]:
-    own = plain_name(member.slug)
-    for number, line in enumerate(member.text.split("\n"), 1):
-        if _PORTAL.search(line):
-            yield Route(Way.PORTAL, number)
-        if _TOOL.search(line) and not line.lower().startswith(("tools:", "allowed-tools:")):
-            yield Route(Way.TOOL, number)
-        if _STUCK_AGENT.search(line) and own != STUCK:
-            yield Route(Way.AGENT, number, STUCK)
-        if _asks_people(line):
-            yield Route(Way.PEOPLE, number)
-    for name in ("escalation_steps", "escalation_tools", "triggers"):
-        for part in member.parts(name):
-            for said in _NAMED_AGENT.finditer(str(part["text"])):
-                peer = plain_name(said[1])
-                if peer not in {own, STUCK}:
-                    yield Route(Way.AGENT, int(part["line"]), peer)
-
-
-def _asks_people(line: str) -> bool:
-    return any(
-        not _DENIED.search(line[: said.start()]) and not _FOR_USERS.match(said.group())
-        for said in _PEOPLE.finditer(line)
-    )
-
-
 def _way_of(member: Member, find: Find, before: tuple[str, ...]) -> tuple[Answer, tuple[str, ...]]:
-    routes = routes_of(member)
     # Who names a gateway means its people when he writes of people.
-    gateways = [route for route in routes if route.way is not Way.PEOPLE]
-    tried = [_follow(member, route, find, before) for route in gateways or routes]
+    gateways = [route for route in member.routes if route.way is not Way.PEOPLE]
+    tried = [_follow(member, route, find, before) for route in gateways or member.routes]
     if not tried:
         return _names_nobody(member)
     best = min((answer for answer, _ in tried), key=_RANK.__getitem__)

@@ -13,9 +13,11 @@ from agents.compliance.matrix import MatrixSummary, summaries_of
 from agents.family.capabilities import Power, inherited_by
 from agents.family.claims import claims_compliance, gaps_of, why_not_compliant
 from agents.family.graph import Edge, Graph, Node, graph_of
-from agents.family.members import Member, Names, plain_name, possible_slugs
-from agents.family.reaching import Find, Reach, Way, reach_of, routes_of
+from agents.family.members import Member, Names
+from agents.family.names import plain_name, possible_slugs
+from agents.family.reaching import Find, Reach, reach_of
 from agents.family.report import Compliance, Report, Row, amount
+from agents.family.routes import Way
 from agents.ledger.reading import Coverage, coverage_of
 from agents.models import Agent, AgentVersion, Coordination, Family, Release, newest_version
 from agents.overview import Overview, for_overview, overviews
@@ -160,7 +162,7 @@ def _loaded(
 
 
 def _asked_agents(member: Member) -> list[str]:
-    return [route.name for route in routes_of(member) if route.way is Way.AGENT]
+    return [route.name for route in member.routes if route.way is Way.AGENT]
 
 
 def _outside(members: Sequence[Member], *, without: QuerySet[Agent]) -> list[Member]:

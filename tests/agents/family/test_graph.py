@@ -6,7 +6,8 @@ import pytest
 
 from agents.family.graph import NodeKind, graph_of
 from agents.family.layout import LONGEST, MOST, ROW, draw
-from agents.family.members import Member, Names, plain_name, possible_slugs
+from agents.family.members import Member, Names
+from agents.family.names import plain_name, possible_slugs
 
 
 def member(slug, *peers, name="", people=()):

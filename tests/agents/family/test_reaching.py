@@ -5,7 +5,7 @@ import pytest
 from agents.family.capabilities import inherited
 from agents.family.claims import gaps_of
 from agents.family.members import Member, Names
-from agents.family.reaching import Answer, reach_of, routes_of
+from agents.family.reaching import Answer, reach_of
 from agents.parsing import parse_definition
 from tests.agents import acts
 
@@ -167,7 +167,7 @@ def test_a_file_that_says_nothing_reaches_nobody():
     ],
 )
 def test_lines_that_ask_people_are_seen(line):
-    assert [route.way for route in routes_of(Member("a", "a", {}, line))] == ["people"]
+    assert [route.way for route in Member("a", "a", {}, line).routes] == ["people"]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_lines_that_ask_people_are_seen(line):
     ],
 )
 def test_lines_that_ask_nobody_are_not(line):
-    assert routes_of(Member("a", "a", {}, line)) == ()
+    assert Member("a", "a", {}, line).routes == ()
 
 
 def test_the_seed_alone_reaches_nobody_since_its_stuck_agent_is_missing():
