@@ -9,6 +9,7 @@ from django import forms
 from agents.ledger.actions import action_of_tool
 from agents.ledger.matchers import read_matchers, stored
 from agents.ledger.presets import TITLES
+from agents.ledger.services import LONGEST_REASON
 from agents.models import RuleClass, RuleMode
 from governance.base.errors import Refusal
 
@@ -197,4 +198,4 @@ class TryForm(forms.Form):
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(required=False, max_length=4000, label="Reason")
+    reason = forms.CharField(required=False, max_length=LONGEST_REASON, label="Reason")

@@ -12,17 +12,16 @@ from agents.ledger.actions import normalise
 from agents.ledger.forms import OWN_FIELDS, ReasonForm, RuleForm, TryForm
 from agents.ledger.matchers import in_words, read_matchers
 from agents.ledger.matching import Fit, matches
-from agents.ledger.permissions import check_may_judge, check_may_loosen
+from agents.ledger.permissions import check_may_confirm, check_may_judge
 from agents.ledger.reading import (
     WINDOW,
     Counts,
     Coverage,
-    Ledger,
     Row,
     coverage_of,
     ledger_of,
 )
-from agents.models import Agent, AgentVersion, Family, RuleClass, RuleMode, RuleStance
+from agents.models import Agent, Family, RuleClass, RuleMode, RuleStance
 from governance.base.addresses import with_query
 from governance.base.errors import NotThere, sentence_of
 from governance.base.pagination import one_page
@@ -72,7 +71,7 @@ def agent_rules(agent: Agent, user: User, *, at: datetime) -> dict[str, Any]:
         "coverage": ledger.coverage,
         "rows": [_shown(row) for row in ledger.rows],
         "unjudged": [row.rule.key for row in ledger.rows if not row.is_judged],
-        "waiting": [_request(row, row.waiting, ledger, user) for row in ledger.rows if row.waiting],
+        "waiting": [_request(row, row.waiting, user) for row in ledger.rows if row.waiting],
         "why_not": sentence_of(check_may_judge, user),
         "window": WINDOW,
         "reason_form": ReasonForm(),
@@ -90,23 +89,15 @@ def _shown(row: Row) -> dict[str, Any]:
     }
 
 
-def _request(row: Row, stance: RuleStance, ledger: Ledger, user: User) -> dict[str, Any]:
+def _request(row: Row, stance: RuleStance, user: User) -> dict[str, Any]:
     return {
         "stance": stance,
         "rule": row.rule,
         "now": row.stance,
         "words": [in_words(one) for one in read_matchers(stance.matchers)],
-        "why_not": _why_not(stance, ledger.agent, ledger.version, user),
+        "why_not": sentence_of(check_may_confirm, user, stance, row.rule.version),
         "is_mine": stance.asked_by_id == user.pk,
     }
-
-
-def _why_not(stance: RuleStance, agent: Agent, version: AgentVersion | None, user: User) -> str:
-    if stance.asked_by_id == user.pk:
-        return "Somebody else has to confirm what you asked for."
-    if version is None:
-        return sentence_of(check_may_judge, user)
-    return sentence_of(check_may_loosen, user, agent, version)
 
 
 def agent_rule(
@@ -137,7 +128,7 @@ def agent_rule(
         "try_form": try_form or TryForm(),
         "tried": tried,
         "why_not": sentence_of(check_may_judge, user),
-        "waits": _request(row, row.waiting, ledger, user) if row.waiting else None,
+        "waits": _request(row, row.waiting, user) if row.waiting else None,
         "can_enforce": stance is not None and stance.mode == RuleMode.OBSERVE,
         "observed_days": (at - stance.confirmed_at).days if stance and stance.confirmed_at else 0,
         "past": _past(agent, key),

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from agents.models import Agent, AgentVersion
+from agents.models import Agent, AgentVersion, RuleStance
 from agents.permissions import check_person
 from governance.audit.models import AuditEvent
 from governance.base.errors import NotPermitted
@@ -44,3 +44,10 @@ def check_may_loosen(by: Any, agent: Agent, version: AgentVersion) -> None:
     check_may_judge(by)
     if reason := bound_people(agent, version).get(by.pk):
         raise NotPermitted(f"Somebody else has to loosen this rule: {reason}.", code="four_eyes")
+
+
+def check_may_confirm(by: Any, stance: RuleStance, version: AgentVersion) -> None:
+    """Raise unless somebody else asked for it, and the rule binds somebody else's work."""
+    if stance.asked_by_id == by.pk:
+        raise NotPermitted("Somebody else has to confirm what you asked for.", code="four_eyes")
+    check_may_loosen(by, stance.agent, version)

@@ -215,7 +215,7 @@ def ledger_of(
 ) -> Ledger:
     """All rules of a version with their stances; with ``today`` also what they said of late."""
     version = version or version_of(agent)
-    rules = list(Rule.objects.filter(version=version)) if version else []
+    rules = list(version.rules.all()) if version else []
     stances = {stance.key: stance for stance in stances_of(agent.pk)}
     waiting = {stance.key: stance for stance in waiting_for(agent)}
     counts = counts_of(agent, today=today) if today else {}

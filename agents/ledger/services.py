@@ -8,14 +8,14 @@ from typing import Any
 from django.db import transaction
 
 from agents.ledger.matchers import Matcher, covers, read_matchers, stored
-from agents.ledger.permissions import check_may_judge, check_may_loosen
+from agents.ledger.permissions import check_may_confirm, check_may_judge, check_may_loosen
 from agents.ledger.reading import BITING, sha_of, stances_of, version_of
 from agents.ledger.suggesting import suggest
 from agents.models import Agent, AgentVersion, Rule, RuleClass, RuleMode, RuleStance
 from agents.permissions import no_such_agent
 from governance.audit.services import append
 from governance.base.canonical import digest_of
-from governance.base.errors import Conflict, InvalidInput, NotPermitted, NotThere
+from governance.base.errors import Conflict, InvalidInput, NotThere
 from governance.people.models import User
 from governance.people.services import actor_of
 
@@ -96,10 +96,8 @@ def confirm_stance(*, stance_id: int, by: User, at: datetime) -> RuleStance:
     """A second person agrees that a rule is loosened."""
     check_may_judge(by)
     stance, agent = _waiting(stance_id)
-    if stance.asked_by_id == by.pk:
-        raise NotPermitted("Somebody else has to confirm what you asked for.", code="four_eyes")
     rule = _rule(agent, stance.key)
-    check_may_loosen(by, agent, rule.version)
+    check_may_confirm(by, stance, rule.version)
     if stance.rule_sha256 != sha_of(rule):
         raise Conflict("The rule was reworded since. Judge it anew.", code="reworded")
     stance.confirmed_by, stance.confirmed_at = by, at
@@ -136,7 +134,7 @@ def _waiting(stance_id: int) -> tuple[RuleStance, Agent]:
     if slug is None:
         raise NotThere("There is no such request.", code="unknown_stance")
     agent = _locked(slug)
-    stance = RuleStance.objects.select_related("asked_by").get(pk=stance_id)
+    stance = RuleStance.objects.select_related("asked_by", "agent").get(pk=stance_id)
     if stance.confirmed_at or stance.closed_at:
         raise Conflict("This request is settled already.", code="settled")
     return stance, agent

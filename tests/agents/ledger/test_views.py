@@ -10,8 +10,10 @@ from django.utils import timezone
 from agents.ledger.guarding import Question, guard
 from agents.ledger.services import judge_rule
 from agents.models import RuleObservation, RuleStance
+from governance.people.models import Role
 from tests.agents import acts
-from tests.factories import RunnerFactory
+from tests.agents.ledger.acts import asked_to_loosen
+from tests.factories import RunnerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KEY = "never-add-external-dependencies-without-approval"
@@ -142,6 +144,20 @@ def test_a_request_to_loosen_is_shown_and_confirmed_by_somebody_else(client, ask
     assert second.post(reverse("rule-loosening-confirm", args=[asked.pk])).status_code == 302
     asked.refresh_from_db()
     assert asked.confirmed_at
+
+
+def test_the_page_of_a_rule_that_only_the_newest_version_states_asks_for_its_author(reviewer):
+    author = UserFactory(roles=[Role.OWNER, Role.APPROVER])
+    raw = acts.definition(more="- NEVER run migrations without approval\n")
+    newer = acts.bring_in(author, raw=raw, at=timezone.now())
+    key = newer.rules.get(text__contains="migrations").key
+    waiting = asked_to_loosen(key=key, matchers=[{"preset": "migrations"}])
+    wrote = Client()
+    wrote.force_login(author)
+    page = text_of(wrote.get(reverse("agent-rule", args=["worker", key])))
+    assert "Somebody else has to loosen this rule: you wrote the version." in page
+    confirm = reverse("rule-loosening-confirm", args=[waiting.pk])
+    assert wrote.post(confirm).status_code == 403
 
 
 def test_a_request_to_loosen_is_refused_with_a_reason(client, asked):
