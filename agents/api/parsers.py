@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 from agents.importing import MAX_BYTES, PROVENANCE
 from governance.base.errors import InvalidInput, TooLarge
+from governance.base.uploads import told_length
 
 # Escaped JSON may be longer than the text it holds.
 MAX_BODY = 2 * MAX_BYTES
@@ -29,8 +30,7 @@ class MarkdownParser(BaseParser):
 
 def definition_of(request: Request) -> bytes:
     """The definition in a request's body; too long a body is refused unread."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdigit() and int(length) > MAX_BODY:
+    if told_length(request.META) > MAX_BODY:
         raise TooLarge("A definition may be at most 1 MB.", limit=MAX_BYTES)
     body: Any = request.data
     if isinstance(body, bytes):

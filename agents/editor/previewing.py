@@ -52,43 +52,42 @@ def preview_of(raw: bytes, *, filename: str, agent: Agent | None) -> Preview:
         parsed=parsed,
         comparison=comparison,
         votes=policy_for(comparison, tier=tier),
-        fixable=_fixable(raw, filename, parsed, agent),
+        fixable=frozenset(one.key for one in _safe(raw, filename, parsed, agent)),
         contract=contract,
         triggers=triggers_by_kind(contract["triggers"]),
         peers=peers_of(contract["coordination"]),
     )
 
 
-def _fixable(
+def _safe(
     raw: bytes, filename: str, parsed: ParsedDefinition, agent: Agent | None
-) -> frozenset[str]:
-    """An agent that is there keeps its name; a new one may get a better one."""
+) -> list[Finding]:
+    """What a click mends: an agent that is there keeps its name; a new one may get a better one."""
     try:
         found = safe_fixes(raw, filename, parsed) if agent else parsed.findings
     except InvalidInput:
         # The text names no agent at all, so no fix can take its name away.
         found = parsed.findings
-    return frozenset(finding.key for finding in found if is_fixable(finding))
+    return [finding for finding in found if is_fixable(finding)]
 
 
-def mended(raw: bytes, preview: Preview, act: str) -> tuple[bytes, list[Finding]]:
+def mended(
+    raw: bytes, act: str, *, filename: str, agent: Agent | None
+) -> tuple[bytes, list[Finding]]:
     """The bytes after the fix of one finding (``fix:<key>``), and what was mended."""
+    check_size(raw)
+    parsed = parse_definition(raw, filename=filename)
     key = act.removeprefix(FIX)
-    safe = [finding for finding in preview.parsed.findings if finding.key in preview.fixable]
-    chosen = [finding for finding in safe if finding.key == key]
+    chosen = [one for one in _safe(raw, filename, parsed, agent) if one.key == key]
     if chosen:
         return apply_fixes(raw, chosen), chosen
-    if any(finding.key == key for finding in preview.parsed.findings):
+    if any(finding.key == key for finding in parsed.findings):
         raise InvalidInput("There is no safe fix for this: change the line yourself.")
     raise NotThere("The text changed since: this finding is gone.", code="unknown_finding")
 
 
 def all_mended(raw: bytes, *, filename: str, agent: Agent | None) -> tuple[bytes, list[Finding]]:
     """The bytes after every safe fix, and what was mended."""
-
-    def fixes_in(now: bytes) -> list[Finding]:
-        parsed = parse_definition(now, filename=filename)
-        fixable = _fixable(now, filename, parsed, agent)
-        return [finding for finding in parsed.findings if finding.key in fixable]
-
-    return in_rounds(raw, fixes_in)
+    return in_rounds(
+        raw, lambda now: _safe(now, filename, parse_definition(now, filename=filename), agent)
+    )

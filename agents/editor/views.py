@@ -179,8 +179,7 @@ def _fix(desk: Desk, act: str) -> None:
     if act == FIX_ALL:
         raw, done = all_mended(desk.raw, filename=desk.filename, agent=desk.agent)
     else:
-        preview = preview_of(desk.raw, filename=desk.filename, agent=desk.agent)
-        raw, done = mended(desk.raw, preview, act)
+        raw, done = mended(desk.raw, act, filename=desk.filename, agent=desk.agent)
     desk.was_fixed = bool(done)
     of_the_form = any(finding.code in FORM_FINDINGS for finding in done)
     desk.form = desk.form.holding(text=field_of(raw), **({"plain": "on"} if of_the_form else {}))

@@ -1,6 +1,7 @@
 """Forms with files: refused by their size and number before anything of them is read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import TooManyFilesSent
@@ -27,8 +28,7 @@ class UploadLimitMiddleware:
         """Comes before the check of the form's token, which reads the whole form."""
         if not (request.content_type or "").startswith("multipart/"):
             return None
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > settings.UPLOAD_MAX_SIZE:
+        if told_length(request.META) > settings.UPLOAD_MAX_SIZE:
             return refused(request, _too_large())
         try:
             # An API reads its own; a runner's call has no token that would be looked for.
@@ -39,6 +39,12 @@ class UploadLimitMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         return refused(request, _too_many()) if isinstance(error, TooManyFilesSent) else None
+
+
+def told_length(headers: Mapping[str, Any]) -> int:
+    """The length of the body as the ``META`` of a request tells it; 0 where it does not."""
+    length = str(headers.get("CONTENT_LENGTH") or "0")
+    return int(length) if length.isdigit() else 0
 
 
 def _too_large() -> TooLarge:

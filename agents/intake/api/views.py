@@ -16,6 +16,7 @@ from agents.intake.permissions import run_for
 from agents.intake.services import import_many
 from governance.base.errors import InvalidInput, TooLarge
 from governance.base.json_bodies import JSONParser
+from governance.base.uploads import told_length
 from governance.people.api.permissions import person_or_runner_with, principal_of
 from governance.people.models import Scope
 
@@ -62,9 +63,8 @@ class Imports(APIView):
 
 
 def _check_length(request: Request) -> None:
-    length = request.META.get("CONTENT_LENGTH") or "0"
     is_json = (request.content_type or "").startswith("application/json")
-    if is_json and length.isdigit() and int(length) > MAX_JSON:
+    if is_json and told_length(request.META) > MAX_JSON:
         raise TooLarge("As JSON at most 4 MB; send more as multipart/form-data.", limit=MAX_JSON)
 
 
