@@ -69,11 +69,16 @@ def read_definition(raw: bytes, filename: str) -> Reading:
 
 
 def family_slug(name: str) -> str:
-    """A family's slug; long paths keep their end apart by a piece of their fingerprint."""
-    plain = slugify(name.replace("/", "-")).strip("-_")
-    if len(plain) <= 80:
+    """A family's slug: the whole path of a folder, as far as it is not too long."""
+    return shortened(slugify(name.replace("/", "-")).strip("-_"), 80, of=name)
+
+
+def shortened(plain: str, limit: int, *, of: str) -> str:
+    """A slug of this length at most; a long one ends with a piece of the fingerprint of ``of``."""
+    if len(plain) <= limit:
         return plain
-    return f"{plain[:71].strip('-_')}-{sha256_hex(name.encode())[:8]}"
+    mark = sha256_hex(of.encode("utf-8", "surrogatepass"))[:8]
+    return f"{plain[: limit - 9].strip('-_')}-{mark}"
 
 
 def check_size(raw: bytes) -> None:

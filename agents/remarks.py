@@ -47,19 +47,16 @@ def _about(query: Mapping[str, str], lines: int, parts: Mapping[str, str]) -> di
 
 def _earlier(version: AgentVersion) -> list[Comment]:
     """What was said of the same parts of earlier versions, with ``sequence``, newest first."""
-    numbers = dict(
-        version.agent.versions.filter(sequence__lt=version.sequence).values_list("pk", "sequence")
-    )
+    before = version.agent.versions.filter(sequence__lt=version.sequence).only("sequence")
+    numbers = {one.subject: one.sequence for one in before}
     names = part_names(version.contract)
     found = (
-        Comment.objects.filter(
-            review__subject__in=[f"agent_version:{pk}" for pk in numbers], part__in=list(names)
-        )
+        Comment.objects.filter(review__subject__in=list(numbers), part__in=list(names))
         .select_related("author", "resolved_by", "review")
         .order_by("-id")[:MOST_EARLIER]
     )
     comments: list[Any] = list(found)
     for comment in comments:
-        comment.sequence = numbers[int(comment.review.subject.partition(":")[2])]
+        comment.sequence = numbers[comment.review.subject]
         comment.where = names[comment.part]
     return comments

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.text import slugify
 
-from agents.importing import Reading, storable
+from agents.importing import Reading, shortened, storable
 from agents.intake.archives import Incoming
 from agents.models import Agent, AgentVersion, newest_version
 from governance.base.canonical import sha256_hex
@@ -136,15 +136,8 @@ def _candidates(reading: Reading, file: Incoming, family: str) -> list[str]:
     stem = slugify(PurePosixPath(file.path).name.split(".")[0])
     mark = sha256_hex(file.path.encode("utf-8", "surrogatepass"))[:8]
     tails = (family, f"{family}-{stem}", f"{stem}-{mark}")
-    return [reading.named, *(_joined(reading.named, tail) for tail in tails)]
-
-
-def _joined(name: str, tail: str) -> str:
-    """Name and tail, shortened in the name's favour but never to the same thing."""
-    whole = f"{name}-{tail}"
-    if len(whole) <= _LONGEST:
-        return whole
-    return f"{whole[: _LONGEST - 9].strip('-_')}-{sha256_hex(whole.encode())[:8]}"
+    joined = (f"{reading.named}-{tail}" for tail in tails)
+    return [reading.named, *(shortened(whole, _LONGEST, of=whole) for whole in joined)]
 
 
 def twice(slug: str, first: str, second: str) -> Conflict:

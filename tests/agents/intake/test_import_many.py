@@ -128,6 +128,14 @@ def test_trap_75_namesakes_are_kept_apart_where_each_folder_is_a_family():
     assert (changed.results[0]["agent"], changed.results[0]["sequence"]) == ("one-root-b", 2)
 
 
+def test_a_long_folder_with_half_a_character_is_a_family_like_any_other():
+    folder = "\ud800" + "long/" * 18 + "folder"
+    file = (f"{folder}/one.md", acts.definition("one"))
+    run = brought_in(file, family="", family_per_folder=True)
+    assert [row["result"] for row in run.results] == ["new"]
+    assert len(Family.objects.get().slug) <= 80
+
+
 def test_folders_of_one_name_in_two_projects_are_two_families():
     # Found on real files: an agent of the second project became a version of the first one's.
     file = "agents/one.md"
