@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet
 
 from agents.changes import ChangeClass, Diff
 from agents.classify import Classification, classify
@@ -109,7 +109,9 @@ def base_of(
     return earlier.first(), False
 
 
-def good_in(approvals: QuerySet[Review], environment: Environment | None) -> QuerySet[Review]:
+def good_in(
+    approvals: QuerySet[Review], environment: Environment | OuterRef | None
+) -> QuerySet[Review]:
     """Those that hold there; without an environment, those that hold everywhere."""
     elsewhere = ReviewBasis.objects.filter(environment__isnull=False)
     if environment is not None:

@@ -9,7 +9,15 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from agents.comparing import CHANGE_TONES
-from agents.models import HEAVY, Agent, AgentVersion, Release, Suspension, newest_version
+from agents.models import (
+    HEAVY,
+    HEAVY_OF_VERSION,
+    Agent,
+    AgentVersion,
+    Release,
+    Suspension,
+    newest_version,
+)
 from agents.standing import STANDING_TONES, is_overdue, label_of, standing_of, with_status
 
 NONE = "none"
@@ -92,7 +100,7 @@ def released(agent_ids: Sequence[int]) -> dict[int, list[Release]]:
         .order_by("agent_id", "environment_id", "-id")
         .distinct("agent_id", "environment_id")
         .select_related("environment", "version", "review")
-        .defer(*(f"version__{name}" for name in (*HEAVY, "findings")))
+        .defer(*HEAVY_OF_VERSION)
     )
     found: defaultdict[int, list[Release]] = defaultdict(list)
     for release in current:

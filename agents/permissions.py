@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from agents.models import Agent, AgentVersion
+from agents.models import Agent, AgentVersion, Environment
 from governance.base.errors import NotPermitted, NotThere, sentence_of
 from governance.people.models import Runner, User
 from governance.people.permissions import Permission, check, has
@@ -50,6 +50,18 @@ def no_such_agent(slug: str) -> NotThere:
 
 def no_such_version(agent: Agent, sequence: int) -> NotThere:
     return NotThere(f"{agent} has no version {sequence}.", code="unknown_version")
+
+
+def no_such_environment(slug: str) -> NotThere:
+    return NotThere(f"There is no environment {slug[:40]}.", code="unknown_environment")
+
+
+def environment_named(slug: str) -> Environment:
+    """The environment with this slug and its team."""
+    found = Environment.objects.select_related("team").filter(slug=slug).first()
+    if found is None:
+        raise no_such_environment(slug)
+    return found
 
 
 def check_may_propose(principal: Any, slug: str) -> None:

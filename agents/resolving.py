@@ -14,6 +14,7 @@ from typing import Any
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
+from agents.comparing import good_in
 from agents.compliance.staleness import Staleness, ratifications, staleness_fields
 from agents.models import (
     Agent,
@@ -21,12 +22,12 @@ from agents.models import (
     Environment,
     Release,
     ReleaseKind,
-    ReviewBasis,
     Suspension,
     version_subject,
 )
-from agents.permissions import agents_for, no_such_agent
+from agents.permissions import agents_for, no_such_agent, no_such_environment
 from agents.standing import (
+    COMPLIANCE_KEY,
     check_approval,
     label_of,
     requires_law,
@@ -37,7 +38,7 @@ from agents.standing import (
 from agents.suspensions import suspensions_on
 from governance.audit.receipts import sign
 from governance.base.canonical import digest_of, sha256_hex
-from governance.base.errors import Conflict, NotThere, Refusal
+from governance.base.errors import Conflict, Refusal
 from governance.people.models import Runner, User
 from governance.review.models import Review, ReviewStatus
 
@@ -83,7 +84,7 @@ def resolve(*, slug: str, environment: str, principal: User | Runner, at: dateti
 
 
 def stand(*, slug: str, environment: str, principal: User | Runner, at: datetime) -> Standing:
-    """Check everything but the document: :class:`NotThere` or :class:`Conflict` with why."""
+    """Check everything but the document: ``NotThere`` or :class:`Conflict` with why."""
     if isinstance(principal, Runner) and not principal.may_act_for(slug):
         raise no_such_agent(slug)
     release = standing_releases().filter(agent__slug=slug, environment__slug=environment).first()
@@ -103,7 +104,7 @@ def check_served(release: Any, *, at: datetime) -> None:
     check_approval(
         release.review,
         sha256=release.version.sha256,
-        required=requires_law({"constitutional_compliance": release.compliance or ""}),
+        required=requires_law(release.compliance),
         law=release.law_sha256,
     )
     if Staleness(release.stale_since, release.grace_until).has_stopped(at=at):
@@ -141,7 +142,7 @@ def standing_releases() -> QuerySet[Any]:
             "review__version_sha256",
         )
         .annotate(
-            compliance=F("version__contract__constitutional_compliance"),
+            compliance=F(f"version__contract__{COMPLIANCE_KEY}"),
             law_id=Subquery(law.values("id")[:1]),
             law_sha256=Coalesce(Subquery(law.values("version__sha256")[:1]), Value("")),
             law_sequence=Subquery(law.values("version__sequence")[:1]),
@@ -161,14 +162,12 @@ def standing_releases() -> QuerySet[Any]:
 
 def _approvals() -> QuerySet[Review]:
     """The approvals of a release's text that are good for where it runs."""
-    elsewhere = ReviewBasis.objects.filter(environment__isnull=False).exclude(
-        environment=OuterRef(OuterRef("environment"))
-    )
-    return Review.objects.filter(
+    approvals = Review.objects.filter(
         subject=version_subject("version_id"),
         status=ReviewStatus.APPROVED,
         version_sha256=OuterRef("version__sha256"),
-    ).exclude(pk__in=elsewhere.values("review"))
+    )
+    return good_in(approvals, OuterRef(OuterRef("environment")))
 
 
 def _standing(release: Any, environment: str) -> Standing:
@@ -220,9 +219,8 @@ def document(standing: Standing, *, principal: User | Runner, at: datetime) -> R
 
 def receipt_of(standing: Standing, *, principal: User | Runner, at: datetime) -> str:
     """Signed for one reader: this version stands in this environment at this moment."""
-    reader = f"runner:{principal.slug}" if isinstance(principal, Runner) else principal.subject
     return sign(
-        audience=reader,
+        audience=reader_name(principal),
         subject=f"agent:{standing.agent}",
         at=at,
         claims={
@@ -241,6 +239,11 @@ def receipt_of(standing: Standing, *, principal: User | Runner, at: datetime) ->
     )
 
 
+def reader_name(reader: User | Runner) -> str:
+    """For whom something is signed."""
+    return f"runner:{reader.slug}" if isinstance(reader, Runner) else reader.subject
+
+
 def _moment(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
 
@@ -250,7 +253,7 @@ def _why_nothing(slug: str, environment: str, principal: User | Runner, at: date
     if agent is None:
         return no_such_agent(slug)
     if not Environment.objects.filter(slug=environment).exists():
-        return NotThere(f"There is no environment {environment[:40]}.", code="unknown_environment")
+        return no_such_environment(environment)
     if suspension := suspensions_on(agent).first():
         return suspended(suspension.reason)
     return Conflict(

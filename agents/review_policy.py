@@ -103,11 +103,6 @@ def classes_of(comparison: Comparison) -> tuple[ChangeClass, ...]:
     return comparison.change_class, ChangeClass.NEW
 
 
-def votes_of(requirement: Requirement) -> int:
-    """How many approvals it takes."""
-    return requirement.votes
-
-
 def environment_of(review: Review) -> Environment | None:
     """The one environment that an approval is good for; nothing where it holds everywhere."""
     found = ReviewBasis.objects.filter(review=review).select_related("environment").first()

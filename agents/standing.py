@@ -90,12 +90,12 @@ def day(that: datetime, *, at: datetime) -> str:
 
 def requires_compliance(version: AgentVersion) -> bool:
     """Whether the file says that it obeys the constitution."""
-    return requires_law(version.contract)
+    contract = version.contract
+    return requires_law(contract.get(COMPLIANCE_KEY) if isinstance(contract, dict) else None)
 
 
-def requires_law(contract: object) -> bool:
-    """The same of a contract alone: any value but an explicit no counts as a yes."""
-    said = contract.get(COMPLIANCE_KEY, "") if isinstance(contract, dict) else ""
+def requires_law(said: object) -> bool:
+    """The same of what a contract says of it: any value but an explicit no counts as a yes."""
     return str(said).strip().lower() not in {"", "optional", "false", "no", "none"}
 
 

@@ -9,7 +9,7 @@ from agents.comparing import Comparison
 from agents.models import CHANGE_CLASSES, AgentVersion
 from agents.overview import Overview, severities
 from agents.resolving import Resolved
-from agents.review_policy import policy_for, votes_of
+from agents.review_policy import policy_for
 
 
 class ReleaseSerializer(serializers.Serializer[Any]):
@@ -106,7 +106,7 @@ class ComparisonSerializer(serializers.Serializer[Comparison]):
 
     def get_required_votes(self, comparison: Comparison) -> int:
         tier: str = self.context["tier"]
-        return votes_of(policy_for(comparison, tier=tier))
+        return policy_for(comparison, tier=tier).votes
 
 
 class KnownSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,7 @@ from agents.compliance.permissions import (
     check_can_grant,
     check_can_judge,
 )
-from agents.models import AgentVersion, Waiver
+from agents.models import HEAVY_OF_VERSION, AgentVersion, Waiver
 from governance.base.errors import sentence_of
 from governance.constitution.services import current
 from governance.people.models import User
@@ -75,7 +75,7 @@ def waivers_page(user: User, *, at: datetime) -> dict[str, Any]:
     found = Waiver.objects.select_related(
         "version__agent", "version__author", "version__proposed_by",
         "asked_by", "granted_by", "ended_by",
-    ).defer("version__raw", "version__text", "version__contract", "version__findings")  # fmt: skip
+    ).defer(*HEAVY_OF_VERSION)  # fmt: skip
     running = found.filter(ended_at=None, expires_at__gt=at).order_by("expires_at")
     past = found.exclude(pk__in=running.values("pk")).order_by("-id")
     shown = [_listed(waiver, user) for waiver in running[:MOST_WAIVERS]]

@@ -11,13 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from agents.models import PrincipleClaim
 from governance.constitution.models import AmendmentLevel, Ratification
-
-LAW = "main"
+from governance.constitution.services import MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Staleness:
 
 def ratifications() -> QuerySet[Ratification]:
     """Those of the constitution that agents are held to."""
-    return Ratification.objects.filter(constitution__slug=LAW)
+    return Ratification.objects.filter(constitution__slug=MAIN)
 
 
 def staleness_fields(*, judged_under: str, version: str) -> Mapping[str, Any]:
@@ -46,16 +45,23 @@ def staleness_fields(*, judged_under: str, version: str) -> Mapping[str, Any]:
     ``judged_under`` names the field with the constitution's fingerprint, ``version`` the one
     with the version's id. Where a ratification gives no grace, it ends as it begins.
     """
-    claimed = PrincipleClaim.objects.filter(version=OuterRef(OuterRef(version))).values("key")
-    touching = _later_than(OuterRef(OuterRef(judged_under))).filter(
-        Q(touches_all=True) | Q(level="") | Q(touched__overlap=ArraySubquery(claimed))
+    touching = _touching(
+        judged_under=OuterRef(OuterRef(judged_under)), version=OuterRef(OuterRef(version))
     )
-    stops = touching.annotate(stops=Coalesce("grace_until", "at")).order_by("stops")
     return {
         "stale_since": Subquery(touching.order_by("id").values("at")[:1]),
-        "grace_until": Subquery(stops.values("stops")[:1]),
+        "grace_until": Subquery(touching.order_by("stops").values("stops")[:1]),
         "touched_by": Subquery(touching.order_by("id").values("id")[:1]),
     }
+
+
+def _touching(*, judged_under: Any, version: Any) -> QuerySet[Any]:
+    """The ratifications that touch an approval, each with the moment ``stops``."""
+    claimed = PrincipleClaim.objects.filter(version=version).values("key")
+    is_about_it = Q(touches_all=True) | Q(level="") | Q(touched__overlap=ArraySubquery(claimed))
+    found = _later_than(judged_under).filter(is_about_it)
+    touching: QuerySet[Any] = found.annotate(stops=Coalesce("grace_until", "at"))
+    return touching
 
 
 def _later_than(judged_under: Any) -> QuerySet[Ratification]:
@@ -74,10 +80,6 @@ def _later_than(judged_under: Any) -> QuerySet[Ratification]:
 
 def staleness_of(version_id: int, *, judged_under: str) -> Staleness:
     """The same of one approval, in one query."""
-    claimed = PrincipleClaim.objects.filter(version=version_id).values("key")
-    touching = _later_than(judged_under).filter(
-        Q(touches_all=True) | Q(level="") | Q(touched__overlap=ArraySubquery(claimed))
-    )
-    rows = touching.annotate(stops=Coalesce(F("grace_until"), F("at"))).order_by("id")
-    found = list(rows.values_list("at", "stops"))
+    touching = _touching(judged_under=judged_under, version=version_id).order_by("id")
+    found = list(touching.values_list("at", "stops"))
     return Staleness(found[0][0], min(stops for _, stops in found)) if found else Staleness()

@@ -8,6 +8,7 @@ from agents.models.compliance import (
 from agents.models.definitions import (
     CHANGE_CLASSES,
     HEAVY,
+    HEAVY_OF_VERSION,
     Agent,
     AgentVersion,
     Coordination,
@@ -62,6 +63,7 @@ __all__ = [
     "Environment",
     "Family",
     "HEAVY",
+    "HEAVY_OF_VERSION",
     "Halt",
     "ImportRun",
     "Judgement",

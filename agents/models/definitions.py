@@ -13,6 +13,8 @@ from agents.changes import ChangeClass
 
 # The columns of a version that only its own pages read.
 HEAVY = ("raw", "text", "contract", "frontmatter")
+# The same, and the findings, where another row names the version.
+HEAVY_OF_VERSION = tuple(f"version__{name}" for name in (*HEAVY, "findings"))
 CHANGE_CLASSES = [(one.value, one.value.capitalize()) for one in ChangeClass]
 
 

@@ -12,23 +12,22 @@ from typing import Any
 
 from django.db.models import F, Q
 
+from agents.comparing import good_in
+from agents.compliance.staleness import ratifications
 from agents.models import (
-    HEAVY,
+    HEAVY_OF_VERSION,
     Environment,
     PrincipleClaim,
     Release,
     ReleaseKind,
-    ReviewBasis,
     Suspension,
 )
-from agents.permissions import agents_for
-from agents.standing import requires_law
-from governance.base.errors import NotThere
+from agents.permissions import agents_for, environment_named
+from agents.standing import COMPLIANCE_KEY, requires_law
 from governance.constitution.models import AmendmentLevel, ConstitutionVersion, Ratification
 from governance.people.models import Runner, User
 from governance.review.models import Review, ReviewStatus, Verdict, Vote
 
-LAW = "main"
 SUSPENDED, EXPIRED, STALE, LAWLESS = "suspended", "glass_expired", "stale", "no_constitution"
 LABELS: dict[str, str] = {
     "": "Runs",
@@ -89,9 +88,7 @@ class AsOf:
 
 def as_of(*, environment: str, at: datetime, principal: User | Runner) -> AsOf:
     """Every agent this principal may see that was released there by then."""
-    target = Environment.objects.filter(slug=environment).first()
-    if target is None:
-        raise NotThere(f"There is no environment {environment[:40]}.", code="unknown_environment")
+    target = environment_named(environment)
     past = _Past.read(_releases(target, at, principal), target, at)
     rows = tuple(past.row(release) for release in past.releases)
     return AsOf(at, target, past.law, rows)
@@ -104,8 +101,8 @@ def _releases(target: Environment, at: datetime, principal: User | Runner) -> li
         .order_by("agent_id", "-id")
         .distinct("agent_id")
         .select_related("agent__family", "version", "released_by", "review")
-        .defer(*(f"version__{name}" for name in (*HEAVY, "findings")))
-        .annotate(compliance=F("version__contract__constitutional_compliance"))
+        .defer(*HEAVY_OF_VERSION)
+        .annotate(compliance=F(f"version__contract__{COMPLIANCE_KEY}"))
     )
     return sorted(newest, key=lambda release: release.agent.slug)
 
@@ -152,7 +149,7 @@ class _Past:
         return Row(
             release=release,
             approval=approval,
-            approvers=tuple(self.votes[_voted_on(approval)]) if approval else (),
+            approvers=tuple(self.votes[approval.voted_on]) if approval else (),
             judged_under=self._named(judged),
             stale_since=since,
             grace_until=until,
@@ -183,7 +180,7 @@ class _Past:
         if release.kind == ReleaseKind.BREAK_GLASS:
             ended = self.at >= release.expires_at
             return (EXPIRED, "The emergency release had ended.") if ended else ("", "")
-        if requires_law({"constitutional_compliance": release.compliance or ""}) and not self.law:
+        if requires_law(release.compliance) and not self.law:
             return LAWLESS, "The agent requires a constitution, and none was ratified."
         if since and (until is None or self.at >= until):
             return STALE, "The approval was stale: the constitution had changed."
@@ -209,19 +206,19 @@ def _touches(ratification: Ratification, claimed: set[str]) -> bool:
 
 def _ratifications(at: datetime) -> list[Ratification]:
     """Those of the law, the oldest first, without their texts."""
-    found = Ratification.objects.filter(constitution__slug=LAW, at__lte=at).order_by("id")
+    found = ratifications().filter(at__lte=at).order_by("id")
     return list(found.select_related("version").defer("version__raw", "version__text"))
 
 
 def _approvals(releases: Iterable[Any], target: Environment, at: datetime) -> dict[str, Review]:
     """The newest approval of each released text by then that is good for this environment."""
-    elsewhere = ReviewBasis.objects.filter(environment__isnull=False).exclude(environment=target)
-    found = Review.objects.filter(
+    approvals = Review.objects.filter(
         subject__in=[release.version.subject for release in releases],
         status=ReviewStatus.APPROVED,
         closed_at__lte=at,
-    ).exclude(pk__in=elsewhere.values("review"))
-    return {review.subject: review for review in found.order_by("id")}
+    )
+    found = good_in(approvals, target).order_by("id")
+    return {review.subject: review for review in found}
 
 
 def _approval_of(release: Any, approvals: dict[str, Review]) -> Review | None:
@@ -236,13 +233,8 @@ def _considered(releases: Iterable[Any], approvals: dict[str, Review]) -> list[R
     return [review for review in found if review]
 
 
-def _voted_on(review: Review) -> int:
-    """A review that is part of a list has the votes of the list."""
-    return review.part_of_id or review.pk
-
-
 def _votes(reviews: Sequence[Review], at: datetime) -> dict[int, list[Vote]]:
-    voted_on = {_voted_on(review) for review in reviews}
+    voted_on = {review.voted_on for review in reviews}
     found: defaultdict[int, list[Vote]] = defaultdict(list)
     approving = Vote.objects.filter(review__in=voted_on, verdict=Verdict.APPROVE, at__lte=at)
     for vote in approving.select_related("voter").order_by("id"):

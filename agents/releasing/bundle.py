@@ -12,7 +12,8 @@ from django.db.models import Max
 from agents.models import AgentVersion, Rule, RuleStance
 from agents.permissions import agents_for
 from agents.releasing.as_of import AsOf, Row, as_of
-from agents.releasing.exports import law_as_json, moment, reader_name
+from agents.releasing.exports import law_as_json, moment
+from agents.resolving import reader_name
 from governance.audit.models import AuditEvent
 from governance.audit.receipts import sign
 from governance.base.canonical import digest_of, sha256_hex, stamp

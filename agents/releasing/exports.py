@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.releasing.as_of import AsOf, Row
+from agents.resolving import reader_name
 from governance.audit.receipts import sign
 from governance.base.canonical import digest_of, stamp
 from governance.base.spreadsheet import as_csv
@@ -27,11 +28,6 @@ def signed_report(past: AsOf, *, reader: User | Runner, at: datetime) -> dict[st
         typ="as-of",
     )
     return {"report": report, "signature": signature}
-
-
-def reader_name(reader: User | Runner) -> str:
-    """For whom something is signed, as receipts name it."""
-    return f"runner:{reader.slug}" if isinstance(reader, Runner) else reader.subject
 
 
 def report_of(past: AsOf) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from agents.comparing import Comparison, comparison_with
+from agents.comparing import comparison_with
+from agents.diff_page import votes_for
 from agents.models import (
-    HEAVY,
+    HEAVY_OF_VERSION,
     Agent,
     AgentVersion,
     Environment,
@@ -19,7 +20,6 @@ from agents.releasing.forms import FamilySuspendForm, ReleaseForm, SuspendForm
 from agents.releasing.permissions import check_may_break_glass, check_may_release
 from agents.releasing.services import current_release
 from agents.resolving import check_served, standing_releases
-from agents.review_policy import policy_for, votes_of
 from agents.standing import check_releasable, day
 from governance.base.errors import NotThere, sentence_of
 from governance.constitution.models import ConstitutionVersion
@@ -46,12 +46,12 @@ def where_it_runs(found: Agent, user: User, *, at: datetime) -> dict[str, Any]:
 
 def _history(found: Agent) -> Any:
     related = found.releases.select_related("environment", "version", "released_by", "review")
-    return related.defer(*(f"version__{name}" for name in (*HEAVY, "findings")))[:MOST_RELEASES]
+    return related.defer(*HEAVY_OF_VERSION)[:MOST_RELEASES]
 
 
 def _describe(releases: list[Any], current: dict[int, int], at: datetime) -> None:
     """Who approved each release, under which text, and whether it is the newest of its place."""
-    reviews = {_voted_on(release) for release in releases if release.review}
+    reviews = {release.review.voted_on for release in releases if release.review}
     votes = Vote.objects.filter(review__in=reviews, verdict=Verdict.APPROVE)
     approvers: dict[int, list[str]] = {}
     for vote in votes.select_related("voter"):
@@ -61,12 +61,8 @@ def _describe(releases: list[Any], current: dict[int, int], at: datetime) -> Non
         release.is_current = current[release.environment_id] == release.pk
         release.is_glass = release.kind == ReleaseKind.BREAK_GLASS
         release.has_ended = release.is_glass and at >= release.expires_at
-        release.approvers = approvers.get(_voted_on(release), []) if release.review else []
+        release.approvers = approvers.get(release.review.voted_on, []) if release.review else []
         release.law = laws.get(release.review.constitution_sha256) if release.review else None
-
-
-def _voted_on(release: Any) -> int:
-    return int(release.review.part_of_id or release.review.pk)
 
 
 def _laws(digests: set[str]) -> dict[str, ConstitutionVersion]:
@@ -117,16 +113,12 @@ def confirmation(
         "environment": environment,
         "current": current,
         "comparison": comparison,
-        "votes": votes_of(_policy(comparison, version)),
+        "votes": votes_for(comparison, version).votes,
         "refusal": sentence_of(check_may_release, user, version, environment)
         or sentence_of(
             check_releasable, version, environment=environment, law=current_sha256(), at=at
         ),
     }
-
-
-def _policy(comparison: Comparison, version: AgentVersion) -> Any:
-    return policy_for(comparison, tier=version.agent.tier)
 
 
 def glass(version: AgentVersion, user: User) -> dict[str, Any]:
@@ -152,7 +144,7 @@ def suspensions_panel(found: Agent, user: User, form: SuspendForm) -> dict[str, 
     """What stops an agent, or one version of it, by itself or by its family."""
     of_family = found.family.suspensions.filter(lifted_at=None)
     related = found.suspensions.select_related("version", "suspended_by", "lifted_by")
-    light = related.defer(*(f"version__{name}" for name in (*HEAVY, "findings")))
+    light = related.defer(*HEAVY_OF_VERSION)
     return {
         "family_stops": list(of_family.select_related("suspended_by")),
         "suspensions": list(light[:MOST_SUSPENSIONS]),

@@ -7,7 +7,12 @@ from django.db import transaction
 from agents.comparing import good_in
 from agents.importing import storable
 from agents.models import Agent, AgentVersion, Environment, Family, Release, ReleaseKind, Suspension
-from agents.permissions import check_person, excluded_from, no_such_version
+from agents.permissions import (
+    check_person,
+    environment_named,
+    excluded_from,
+    no_such_version,
+)
 from agents.releasing.permissions import check_may_break_glass, check_may_release
 from agents.review_policy import environment_of
 from agents.reviewing.services import ask_for_approval
@@ -40,7 +45,7 @@ def release(*, version_id: int, environment: str, by: User, at: datetime) -> Rel
     """Point an environment at an approved version; what is released there already stays."""
     check_person(by, "release versions")
     version = locked_version(version_id)
-    target = _environment(environment)
+    target = environment_named(environment)
     check_may_release(by, version, target)
     review = check_releasable(version, environment=target, law=current_sha256(), at=at)
     current = current_release(version.agent, target)
@@ -59,7 +64,7 @@ def roll_back(
     """
     check_person(by, "roll back")
     version = locked_version(_numbered(locked_agent(slug), sequence).pk)
-    target = _environment(environment)
+    target = environment_named(environment)
     check_may_release(by, version, target)
     current = current_release(version.agent, target)
     if current and current.version_id == version.pk and current.kind != ReleaseKind.BREAK_GLASS:
@@ -76,13 +81,6 @@ def roll_back(
 def current_release(agent: Agent, environment: Environment) -> Release | None:
     """What the environment points at, served or not."""
     return Release.objects.filter(agent=agent, environment=environment).first()
-
-
-def _environment(slug: str) -> Environment:
-    found = Environment.objects.select_related("team").filter(slug=slug).first()
-    if found is None:
-        raise NotThere(f"There is no environment {slug[:40]}.", code="unknown_environment")
-    return found
 
 
 def _point(
@@ -142,7 +140,7 @@ def break_glass(
     """
     check_person(by, "break the glass")
     version = locked_version(version_id)
-    target = _environment(environment)
+    target = environment_named(environment)
     check_may_break_glass(by, version, target)
     why = _emergency(reason, hours)
     _check_breakable(version, target)

@@ -9,6 +9,7 @@ from agents.models import AgentVersion, Environment, ReviewBasis
 from agents.permissions import (
     check_may_submit,
     check_person,
+    environment_named,
     excluded_from,
 )
 from agents.review_policy import environment_of, policy_for
@@ -16,7 +17,7 @@ from agents.services import locked_version
 from agents.standing import check_submittable
 from governance.asking.models import AskKind
 from governance.audit.services import append
-from governance.base.errors import Conflict, NotThere
+from governance.base.errors import Conflict
 from governance.constitution.services import current_sha256
 from governance.people.models import User
 from governance.people.services import actor_of
@@ -50,15 +51,8 @@ def submit_version(
     check_person(by, "submit versions")
     version = locked_version(version_id)
     check_may_submit(by, version.agent)
-    only = _environment(environment) if environment else None
+    only = environment_named(environment) if environment else None
     return ask_for_approval(version=version, by=by, at=at, environment=only, due_at=due_at)
-
-
-def _environment(slug: str) -> Environment:
-    found = Environment.objects.filter(slug=slug).first()
-    if found is None:
-        raise NotThere(f"There is no environment {slug[:40]}.", code="unknown_environment")
-    return found
 
 
 def ask_for_approval(

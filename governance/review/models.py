@@ -97,6 +97,11 @@ class Review(models.Model):
         """The subject of its ask, and the name of its stream in the history."""
         return f"review:{self.pk}"
 
+    @property
+    def voted_on(self) -> int:
+        """The review that has the votes: for a part of a list, that of the list."""
+        return self.part_of_id or self.pk
+
     def move_to(self, status: str) -> None:
         """Change the status as the table allows, or raise ``InvalidTransition``."""
         check_transition(
