@@ -70,14 +70,16 @@ def judge_all(*, version_id: int, said: Iterable[Said], by: User, at: datetime) 
     """The same of several principles at once: all of them or, where one is refused, none."""
     version = locked_version(version_id)
     check_can_judge(by, version)
-    judgements = [_judge(version, one, by, at) for one in said]
-    if not judgements:
+    wanted = list(said)
+    if not wanted:
         raise InvalidInput("Judge at least one principle.", code="nothing_judged")
-    return judgements
+    law = _principles()
+    return [_judge(version, _named(one.principle, law), one, by, at) for one in wanted]
 
 
-def _judge(version: AgentVersion, said: Said, by: User, at: datetime) -> Judgement:
-    principle = _principle(said.principle)
+def _judge(
+    version: AgentVersion, principle: Principle, said: Said, by: User, at: datetime
+) -> Judgement:
     sha256 = fingerprint_of(principle)
     if said.seen_sha256 and said.seen_sha256 != sha256:
         raise Conflict(
@@ -95,10 +97,18 @@ def _judge(version: AgentVersion, said: Said, by: User, at: datetime) -> Judgeme
 
 
 def _principle(name: str) -> Principle:
+    return _named(name, _principles())
+
+
+def _principles() -> list[Principle]:
     law = current()
     if law is None:
         raise Conflict("No constitution is ratified.", code="no_constitution")
-    found = next((one for one in law.principles.all() if name in names_of(one)), None)
+    return list(law.principles.all())
+
+
+def _named(name: str, principles: Iterable[Principle]) -> Principle:
+    found = next((one for one in principles if name in names_of(one)), None)
     if found is None:
         raise NotThere("The constitution has no such principle.", code="unknown_principle")
     return found

@@ -80,14 +80,17 @@ def diff_part(base: ConstitutionVersion | None, diff: LawDiff) -> dict[str, Any]
 
 
 def proposal_part(
-    version: ConstitutionVersion, review: Review | None, refusal: str
+    version: ConstitutionVersion, review: Review | None, report: Report | None, refusal: str
 ) -> dict[str, Any]:
-    """What putting it to the vote now would mean: as a draft, again, or under another law."""
+    """What putting it to the vote now would mean: as a draft, again, or under another law.
+
+    A ``report`` that no amendment was recorded for says that already.
+    """
     if refusal:
         return {"proposed": None}
     known = review if review and review.status == ReviewStatus.IN_REVIEW else None
-    report = report_of(version, None)
-    return {"proposed": report, "outdated_review": known}
+    proposed = report_of(version, None) if report and report.amendment else report
+    return {"proposed": proposed, "outdated_review": known}
 
 
 def notices(report: Report | None) -> list[NoticedThing]:

@@ -143,7 +143,7 @@ def _version_page(
         "submit_refusal": submit_refusal,
         "submit_form": submit_form or SubmitForm(),
         **report,
-        **proposal_part(found, review, submit_refusal),
+        **proposal_part(found, review, report["report"], submit_refusal),
         **precedence_part(found),
         "panel": panel_for(user, review, at=timezone.now()) if review else None,
         "form": form or (VoteForm.about(review) if review else None),
