@@ -20,17 +20,8 @@ from agents.batches.pages import batch as page_of
 from agents.batches.permissions import batch_for
 from agents.batches.services import open_batch, vote_on_batch
 from agents.models import Batch
-from governance.base.errors import NotPermitted
-from governance.people.api.permissions import Person
+from governance.people.api.permissions import Person, person_of
 from governance.people.models import User
-from governance.review.permissions import PEOPLE_ONLY
-
-
-def _person(request: Request) -> User:
-    """The permission let only people through; nothing is done for anybody else."""
-    if not isinstance(request.user, User):
-        raise NotPermitted(PEOPLE_ONLY, code="people_only")
-    return request.user
 
 
 class BatchList(generics.ListAPIView[Batch]):
@@ -55,7 +46,7 @@ class BatchList(generics.ListAPIView[Batch]):
         """Put a list of versions before people: one vote on exactly these fingerprints."""
         said = NewBatchSerializer(data=request.data)
         said.is_valid(raise_exception=True)
-        by = _person(request)
+        by = person_of(request)
         batch = open_batch(by=by, at=timezone.now(), **said.validated_data)
         return Response(_detail(batch, by), status=201)
 
@@ -66,7 +57,7 @@ class BatchDetail(APIView):
     @extend_schema(operation_id="batches_read", responses=BatchDetailSerializer)
     def get(self, request: Request, batch_id: int) -> Response:
         """A list with every version of it, the grave changes first."""
-        return Response(_detail(batch_for(request.user, batch_id), _person(request)))
+        return Response(_detail(batch_for(request.user, batch_id), person_of(request)))
 
 
 class BatchVotes(APIView):
@@ -81,7 +72,7 @@ class BatchVotes(APIView):
         """Vote on the whole list. Every version of it ends as the list does."""
         said = BatchVoteSerializer(data=request.data)
         said.is_valid(raise_exception=True)
-        by, batch = _person(request), batch_for(request.user, batch_id)
+        by, batch = person_of(request), batch_for(request.user, batch_id)
         vote_on_batch(
             batch_id=batch.pk, by=by, method="api", at=timezone.now(), **said.validated_data
         )

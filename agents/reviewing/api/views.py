@@ -10,10 +10,7 @@ from agents.models import HEAVY
 from agents.permissions import version_for
 from agents.reviewing.api.serializers import ReviewSerializer, SubmitSerializer
 from agents.reviewing.services import submit_version
-from governance.base.errors import NotPermitted
-from governance.people.api.permissions import Person
-from governance.people.models import User
-from governance.review.permissions import PEOPLE_ONLY
+from governance.people.api.permissions import Person, person_of
 
 
 class Reviews(APIView):
@@ -26,12 +23,11 @@ class Reviews(APIView):
     )
     def post(self, request: Request, slug: str, sequence: int) -> Response:
         """Ask people for their approval of a draft, for one environment or for all."""
-        if not isinstance(request.user, User):
-            raise NotPermitted(PEOPLE_ONLY, code="people_only")
+        by = person_of(request)
         said = SubmitSerializer(data=request.data)
         said.is_valid(raise_exception=True)
         version = version_for(request.user, slug, sequence, without=HEAVY)
         review = submit_version(
-            version_id=version.pk, by=request.user, at=timezone.now(), **said.validated_data
+            version_id=version.pk, by=by, at=timezone.now(), **said.validated_data
         )
         return Response(ReviewSerializer(review).data, status=201)

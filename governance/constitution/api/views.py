@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from governance.base.canonical import sha256_hex
-from governance.base.errors import NotPermitted, NotThere
+from governance.base.errors import NotThere
 from governance.base.renderers import MarkdownRenderer
 from governance.constitution.api.serializers import (
     LawSerializer,
@@ -31,9 +31,8 @@ from governance.constitution.permissions import version_for
 from governance.constitution.reports import report_of
 from governance.constitution.services import MAIN, submit_version, vote
 from governance.constitution.standing import in_force
-from governance.people.api.permissions import Person, person_or_runner_with
-from governance.people.models import Scope, User
-from governance.review.permissions import PEOPLE_ONLY
+from governance.people.api.permissions import Person, person_of, person_or_runner_with
+from governance.people.models import Scope
 from governance.review.services import latest_review
 
 READS = {
@@ -149,7 +148,7 @@ class Votes(APIView):
         said.is_valid(raise_exception=True)
         review = vote(
             version_id=version.pk,
-            by=_person(request),
+            by=person_of(request),
             method="api",
             at=timezone.now(),
             **said.validated_data,
@@ -172,7 +171,7 @@ class Submissions(APIView):
         said = SubmitAmendmentSerializer(data=request.data)
         said.is_valid(raise_exception=True)
         review = submit_version(
-            version_id=version.pk, by=_person(request), at=timezone.now(), **said.validated_data
+            version_id=version.pk, by=person_of(request), at=timezone.now(), **said.validated_data
         )
         report = report_of(version, review)
         body = {
@@ -185,10 +184,3 @@ class Submissions(APIView):
             "warnings": [finding.message for finding in report.findings] if report else [],
         }
         return Response(SubmittedSerializer(body).data)
-
-
-def _person(request: Request) -> User:
-    """The permission let only people through; a vote is never cast for anybody else."""
-    if not isinstance(request.user, User):
-        raise NotPermitted(PEOPLE_ONLY, code="people_only")
-    return request.user

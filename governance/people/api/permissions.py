@@ -68,3 +68,10 @@ def principal_of(request: Request) -> User | Runner:
     if not isinstance(principal, User | Runner):
         raise NotPermitted("Sign in first.")
     return principal
+
+
+def person_of(request: Request) -> User:
+    """The person who calls a view that :class:`Person` guards; nothing is done for another."""
+    if not isinstance(request.user, User):
+        raise NotPermitted(Person.message, code="people_only")
+    return request.user
