@@ -170,7 +170,7 @@ def version(
         **opening(found, user, panel.votes if panel else ()),
         **submit_panel(found, user, law=law_sha256),
         **release_panel(found, review, user, law=law_sha256, at=at),
-        **matrix_panel(found, user, at=at),
+        **matrix_panel(found, user, law=law, at=at),
     }
 
 

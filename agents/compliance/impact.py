@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 
+from agents.compliance.matrix import by_version
 from agents.compliance.staleness import ratifications
 from agents.models import AgentVersion, PrincipleClaim, Release, ReleaseKind, Rule
 from agents.standing import with_status
@@ -148,7 +149,7 @@ def _approvals(reach: Reach) -> list[Touched]:
     if not reach.stales:
         return []
     approved = [version for version in _approved() if _was_before(version, reach)]
-    claims = _by_version(
+    claims = by_version(
         PrincipleClaim.objects.filter(version__in=[one.pk for one in approved])
         .filter(key__in=reach.touched)
         .order_by("position")
@@ -194,14 +195,7 @@ def _current_releases() -> defaultdict[int, list[Release]]:
     )
     found = Release.objects.filter(pk__in=newest.values("pk"))
     found = found.exclude(kind=ReleaseKind.BREAK_GLASS).select_related("environment")
-    return _by_version(found.order_by("environment__slug"))
-
-
-def _by_version(rows: Iterable[Any]) -> defaultdict[int, list[Any]]:
-    found: defaultdict[int, list[Any]] = defaultdict(list)
-    for row in rows:
-        found[row.version_id].append(row)
-    return found
+    return by_version(found.order_by("environment__slug"))
 
 
 def _claims(diff: LawDiff, reach: Reach) -> list[PrincipleClaim]:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from agents.models import AgentVersion, Judgement, MatrixVerdict, PrincipleClaim, Waiver
+from agents.models import AgentVersion, Judgement, MatrixVerdict, PrincipleClaim, Release, Waiver
 from governance.base.canonical import digest_of
 from governance.base.errors import Conflict
 from governance.constitution.models import ConstitutionVersion, Principle
 from governance.constitution.names import keys_of_names, principle_key
 
-OfVersion = TypeVar("OfVersion", PrincipleClaim, Judgement, Waiver)
+OfVersion = TypeVar("OfVersion", PrincipleClaim, Judgement, Release, Waiver)
 WAIVED, UNKNOWN = "waived", "unknown"
 LABELS: dict[str, str] = {**dict(MatrixVerdict.choices), WAIVED: "Waived", UNKNOWN: "Unknown"}
 TONES: dict[str, str] = {
@@ -157,14 +157,14 @@ def _matrices(
     version_ids: Sequence[int], law: ConstitutionVersion | None, *, at: datetime
 ) -> dict[int, Matrix]:
     principles = list(law.principles.order_by("position")) if law else []
-    claims = _by_version(PrincipleClaim.objects.filter(version__in=version_ids))
-    judgements = _by_version(
+    claims = by_version(PrincipleClaim.objects.filter(version__in=version_ids))
+    judgements = by_version(
         Judgement.objects.filter(version__in=version_ids)
         .order_by("version_id", "principle", "-id")
         .distinct("version_id", "principle")
         .select_related("judged_by")
     )
-    waivers = _by_version(
+    waivers = by_version(
         Waiver.objects.filter(
             version__in=version_ids, granted_at__isnull=False, ended_at=None, expires_at__gt=at
         ).select_related("granted_by")
@@ -172,7 +172,8 @@ def _matrices(
     return {pk: _matrix(principles, claims[pk], judgements[pk], waivers[pk]) for pk in version_ids}
 
 
-def _by_version(rows: Iterable[OfVersion]) -> defaultdict[int, list[OfVersion]]:
+def by_version(rows: Iterable[OfVersion]) -> defaultdict[int, list[OfVersion]]:
+    """Rows by the number of the version that they are of."""
     found: defaultdict[int, list[OfVersion]] = defaultdict(list)
     for row in rows:
         found[row.version_id].append(row)

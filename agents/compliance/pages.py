@@ -15,6 +15,7 @@ from agents.compliance.permissions import (
 )
 from agents.models import HEAVY_OF_VERSION, AgentVersion, Waiver
 from governance.base.errors import sentence_of
+from governance.constitution.models import ConstitutionVersion
 from governance.constitution.services import current
 from governance.people.models import User
 
@@ -30,9 +31,11 @@ class Judged:
     hints: list[Hint]
 
 
-def matrix_panel(version: AgentVersion, user: User, *, at: datetime) -> dict[str, Any]:
+def matrix_panel(
+    version: AgentVersion, user: User, *, law: ConstitutionVersion | None, at: datetime
+) -> dict[str, Any]:
     """The matrix as the version's own page shows it."""
-    matrix = matrix_of(version, current(), at=at)
+    matrix = matrix_of(version, law, at=at)
     return {"matrix": matrix, "why_no_judgement": sentence_of(check_can_judge, user, version)}
 
 
