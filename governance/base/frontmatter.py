@@ -193,9 +193,12 @@ def _unparseable(error: Exception, raw: str, first_line: int) -> Finding:
 
 
 def _lines_before(error: Exception, raw: str) -> int:
-    """How many lines stand before the place of an error; a control character has no mark."""
+    """How many lines stand before the place of an error; a control character has no mark.
+
+    What is left open to the end is reported behind the line end that reading adds.
+    """
     mark = getattr(error, "problem_mark", None)
-    return int(mark.line) if mark else raw.count("\n", 0, getattr(error, "position", 0))
+    return min(int(mark.line), raw.count("\n")) if mark else raw.count("\n", 0, getattr(error, "position", 0))
 
 
 def _by_line(lines: list[str], first_line: int, why: Finding) -> Frontmatter:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agents.importing import MAX_BYTES, storable
@@ -50,6 +50,7 @@ def hostile(draw: st.DrawFn) -> bytes:
     return bytes(raw[draw(st.integers(0, 4)) : draw(st.integers(5, len(raw)))])
 
 
+@example(b"---\nname: worker\nversion: 1.0.0\nname: [")
 @given(st.one_of(hostile(), st.binary(max_size=300)))
 def test_trap_73_no_bytes_make_the_parser_raise_and_all_it_reads_can_be_stored(raw):
     parsed = parse_definition(raw, filename="worker.md")
