@@ -198,7 +198,9 @@ def _lines_before(error: Exception, raw: str) -> int:
     What is left open to the end is reported behind the line end that reading adds.
     """
     mark = getattr(error, "problem_mark", None)
-    return min(int(mark.line), raw.count("\n")) if mark else raw.count("\n", 0, getattr(error, "position", 0))
+    if mark:
+        return min(int(mark.line), raw.count("\n"))
+    return raw.count("\n", 0, getattr(error, "position", 0))
 
 
 def _by_line(lines: list[str], first_line: int, why: Finding) -> Frontmatter:
