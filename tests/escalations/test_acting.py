@@ -22,7 +22,7 @@ from governance.base.errors import (
     NotThere,
     TooLarge,
 )
-from governance.people.models import Role
+from governance.people.models import Role, User
 from tests.escalations.acts import ACT, approve, approver, ask, reject
 from tests.factories import NOW, RunnerFactory, UserFactory
 
@@ -239,8 +239,14 @@ def test_nothing_changes_a_settled_case(end, act):
     assert kinds() == events
 
 
-def test_the_acts_of_another_runner_find_no_case():
-    case, other = ask(action=ACT), RunnerFactory()
+@pytest.mark.parametrize("other", ["another runner", "a person with the runner's number"])
+def test_the_acts_of_anybody_but_its_runner_find_no_case(other):
+    case = ask(action=ACT)
+    if other == "another runner":
+        other = RunnerFactory()
+    else:
+        same_number = User.objects.filter(pk=case.runner_id).first()
+        other = same_number or UserFactory(pk=case.runner_id)
     asked_back(case)
     with pytest.raises(NotThere):
         answered(case, runner=other)
