@@ -199,7 +199,9 @@ def test(arguments: list[str]) -> int:
         if workers == 1 or not all(argument in SWITCHES for argument in arguments):
             return call(pytest, env)
         alone = call([*pytest, "-m", "alone"], env)
-        together = call([*pytest, "-m", "not alone", "-n", str(workers)], env)
+        together = call(
+            [*pytest, "-m", "not alone", "-n", str(workers), "--dist", "worksteal"], env
+        )
         return together or alone
 
 
