@@ -23,6 +23,10 @@ OURS = [
 ]
 # Written once, never changed: whoever asks, the application's role or the owner.
 APPEND_ONLY = {
+    "agents_permituse",
+    "asking_bounce",
+    "asking_comment",
+    "asking_policyversion",
     "agents_agentversion",
     "agents_batch",
     "agents_batchitem",

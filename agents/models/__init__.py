@@ -30,6 +30,7 @@ from agents.models.intake import (
 from agents.models.permits import (
     Halt,
     Permit,
+    PermitUse,
 )
 from agents.models.releases import (
     Environment,
@@ -71,6 +72,7 @@ __all__ = [
     "Opened",
     "Part",
     "Permit",
+    "PermitUse",
     "PrincipleClaim",
     "QualityStandard",
     "Release",

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -10,11 +11,14 @@ from agents.models.definitions import Agent
 
 
 class Permit(models.Model):
-    """The single-use right to do exactly the act that the deciders saw.
+    """The right to do the act that the deciders saw: exactly that, once, unless they chose wider.
 
-    ``source`` names the decision (``escalation:ESC-12``); the permit is bound to the digest of
-    the canonical request and to the runner that asked. ``act_sha256`` is of the act alone, in its
-    environment: the guard knows the act, not the request. Empty in permits from before it.
+    ``scope`` is ``once``, ``uses``, ``until``, ``run`` or ``pattern``; ``most_uses`` bounds all of
+    them, ``run`` names the run, ``pattern`` is a matcher as in a rule. ``spent_at`` is set when no
+    use is left. ``source`` names the decision (``escalation:ESC-12``); the permit is bound to the
+    digest of the canonical request and to the runner that asked. ``act_sha256`` is of the act
+    alone, in its environment: the guard knows the act, not the request. Empty in permits from
+    before it.
     """
 
     source = models.CharField(max_length=160, unique=True)
@@ -25,10 +29,30 @@ class Permit(models.Model):
     granted_at = models.DateTimeField()
     use_before = models.DateTimeField()
     spent_at = models.DateTimeField(null=True)
+    scope = models.CharField(max_length=10, default="once")
+    run = models.CharField(max_length=200, blank=True)
+    pattern = models.JSONField(null=True)
+    most_uses = models.PositiveSmallIntegerField(default=1)
+    uses = models.PositiveSmallIntegerField(default=0)
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    revoked_because = models.CharField(max_length=500, blank=True)
+    reminded_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(uses__lte=models.F("most_uses")),
+                name="%(app_label)s_%(class)s_within_its_uses",
+            ),
+            models.CheckConstraint(
+                condition=Q(revoked_at=None, revoked_by=None)
+                | Q(revoked_at__isnull=False, revoked_by__isnull=False),
+                name="%(app_label)s_%(class)s_revoked_by_somebody",
+            ),
             models.CheckConstraint(
                 condition=Q(spent_at=None) | Q(spent_at__lt=models.F("use_before")),
                 name="%(app_label)s_%(class)s_spent_in_time",
@@ -37,17 +61,49 @@ class Permit(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(
                 fields=["runner", "act_sha256"], condition=Q(spent_at=None), name="permit_unspent"
-            )
+            ),
+            models.Index(
+                fields=["use_before", "id"], condition=Q(spent_at=None), name="permit_to_reconcile"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"permit of {self.source}"
 
     def state(self, *, at: datetime) -> str:
-        """``spent``, ``expired`` or ``unspent`` at this moment."""
+        """``spent``, ``revoked``, ``expired`` or ``unspent`` at this moment."""
         if self.spent_at:
             return "spent"
+        if self.revoked_at:
+            return "revoked"
         return "expired" if at >= self.use_before else "unspent"
+
+
+class PermitUse(models.Model):
+    """One act done by a permit. The same ``idempotency_key`` again is the same use."""
+
+    permit = models.ForeignKey(Permit, models.PROTECT, related_name="used")
+    number = models.PositiveSmallIntegerField()
+    act_sha256 = models.CharField(max_length=64, blank=True)
+    idempotency_key = models.CharField(max_length=200, blank=True)
+    receipt = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["permit", "number"], name="%(app_label)s_%(class)s_one_per_number"
+            ),
+            models.UniqueConstraint(
+                fields=["permit", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="%(app_label)s_%(class)s_one_per_idempotency_key",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"use {self.number} of {self.permit}"
 
 
 class Halt(models.Model):

@@ -66,6 +66,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=timezone.now)
+    time_zone = models.CharField(
+        max_length=60, default="UTC", help_text="An IANA name such as Europe/Berlin."
+    )
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -116,6 +119,66 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team}"
+
+
+class QuietHours(models.Model):
+    """When a person is not to be told anything, in their own time zone.
+
+    ``weekdays`` are those on which it begins (0 is Monday); what ends at or before its beginning
+    ends on the next day.
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="quiet_hours")
+    weekdays = ArrayField(models.PositiveSmallIntegerField())
+    starts = models.TimeField()
+    ends = models.TimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["id"]
+        verbose_name_plural = "quiet hours"
+
+    def __str__(self) -> str:
+        return f"{self.starts:%H:%M} to {self.ends:%H:%M}"
+
+
+class DelegationQuerySet(models.QuerySet["Delegation"]):
+    def running(self, *, at: datetime) -> "DelegationQuerySet":
+        """Absences that hold at this moment."""
+        return self.filter(starts_at__lte=at, ends_at__gt=at, ended_at=None)
+
+
+class Delegation(models.Model):
+    """A person is away; a colleague is told and may answer instead. No colleague: told to nobody.
+
+    Whoever answers instead does so in their own name, with their own roles; both are on record.
+    """
+
+    person = models.ForeignKey(User, models.CASCADE, related_name="absences")
+    delegate = models.ForeignKey(User, models.CASCADE, null=True, related_name="delegations")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=200, blank=True)
+    made_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    objects = DelegationQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-starts_at", "-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("starts_at")),
+                name="%(app_label)s_%(class)s_ends_later",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(delegate=models.F("person")) | models.Q(delegate__isnull=True),
+                name="%(app_label)s_%(class)s_to_somebody_else",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} away until {self.ends_at:%Y-%m-%d %H:%M}"
 
 
 class Runner(models.Model):

@@ -1,8 +1,11 @@
-"""Cases: the question of a runner, the choices, the thread, the decision, the outcome."""
+"""Cases: the question of a runner, the choices, the thread, the runner's signs of life."""
 
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -26,6 +29,8 @@ TRANSITIONS: dict[str, set[str]] = {
     Status.WITHDRAWN: set(),
     Status.DISMISSED: set(),
 }
+
+
 TONES: dict[str, str] = {
     Status.OPEN: "waiting",
     Status.INFO_REQUESTED: "info",
@@ -33,6 +38,8 @@ TONES: dict[str, str] = {
     Status.WITHDRAWN: "neutral",
     Status.DISMISSED: "neutral",
 }
+
+
 UNRESOLVED = (Status.OPEN, Status.INFO_REQUESTED)
 
 
@@ -46,7 +53,10 @@ class Escalation(models.Model):
     """A case. ``request`` holds the canonical bytes that people are shown and decide on.
 
     ``revision`` grows with every change that the runner can see; waiting is for a revision.
-    ``body_sha256`` is of what the runner sent, for the idempotency check.
+    ``body_sha256`` is of what the runner sent, for the idempotency check. ``triggers`` and
+    ``principles`` are the keys that the portal found the question to touch. Equal questions share
+    a ``group_key``. ``supersedes`` is the case whose question was edited into this one;
+    ``follows_up`` the one whose constraint was broken. ``search`` is kept by the database.
     """
 
     agent = models.ForeignKey("agents.Agent", models.PROTECT, related_name="escalations")
@@ -68,6 +78,15 @@ class Escalation(models.Model):
     blocking = models.BooleanField(default=True)
     has_action = models.BooleanField(default=False)
     wait_until = models.DateTimeField(null=True)
+    triggers = ArrayField(models.CharField(max_length=120), default=list, blank=True)
+    principles = ArrayField(models.CharField(max_length=120), default=list, blank=True)
+    action_kind = models.CharField(max_length=80, blank=True)
+    group_key = models.CharField(max_length=64, blank=True)
+    supersedes = models.OneToOneField(
+        "self", models.PROTECT, null=True, related_name="superseded_by"
+    )
+    follows_up = models.ForeignKey("self", models.PROTECT, null=True, related_name="follow_ups")
+    search = SearchVectorField(null=True, editable=False)
     idempotency_key = models.CharField(max_length=200)
     body_sha256 = models.CharField(max_length=64)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.OPEN)
@@ -99,6 +118,13 @@ class Escalation(models.Model):
             ),
             models.Index(fields=["runner", "-id"], name="escalation_runner"),
             models.Index(fields=["agent", "-id"], name="escalation_agent"),
+            models.Index(
+                fields=["group_key", "-id"],
+                condition=~Q(group_key=""),
+                name="escalation_group",
+            ),
+            models.Index(fields=["runner", "run", "-id"], name="escalation_run"),
+            GinIndex(fields=["search"], name="escalation_search"),
         ]
 
     def __str__(self) -> str:
@@ -179,116 +205,19 @@ class Message(models.Model):
         return self.text[:60]
 
 
-class Verdict(models.TextChoices):
-    APPROVED_OPTION = "approved_option", "Option approved"
-    OTHER_APPROACH = "other_approach", "Another approach"
-    REJECTED = "rejected", "Rejected"
-
-
-VERDICT_TONES: dict[str, str] = {
-    Verdict.APPROVED_OPTION: "good",
-    Verdict.OTHER_APPROACH: "good",
-    Verdict.REJECTED: "bad",
-}
-
-
-OPTION_FITS_VERDICT = Q(verdict="approved_option", option__isnull=False) | ~Q(
-    verdict="approved_option"
-) & Q(option=None)
-
-
-class Ballot(models.Model):
-    """One person's vote on a case, in the fields that the agent reads. Never changed.
-
-    ``request_sha256`` and ``template_version`` say what was shown to the voter, and how.
-    """
-
-    escalation = models.ForeignKey(Escalation, models.PROTECT, related_name="ballots")
-    voter = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="ballots")
-    verdict = models.CharField(max_length=20, choices=Verdict.choices)
-    option = models.ForeignKey(Option, models.PROTECT, null=True, related_name="+")
-    approach = models.TextField(blank=True)
-    constraints = models.JSONField(default=list)
-    context = models.TextField(blank=True)
-    constitutional_notes = models.TextField(blank=True)
-    next_steps = models.JSONField(default=list)
-    reason = models.TextField(blank=True)
-    request_sha256 = models.CharField(max_length=64)
-    template_version = models.CharField(max_length=20)
-    method = models.CharField(max_length=40)
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["id"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["escalation", "voter"], name="%(app_label)s_%(class)s_one_per_person"
-            ),
-            models.CheckConstraint(
-                condition=OPTION_FITS_VERDICT, name="%(app_label)s_%(class)s_option_fits_verdict"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_verdict_display()} by {self.voter_id}"
-
-
-class Decision(models.Model):
-    """The outcome of a case: exactly one, by people, never changed.
-
-    ``ballot`` is the vote that met the policy and carries the answer; ``receipt`` is its signed
-    proof.
-    """
-
-    escalation = models.OneToOneField(Escalation, models.PROTECT, related_name="decision")
-    ballot = models.OneToOneField(Ballot, models.PROTECT, related_name="decision")
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="decisions"
-    )
-    at = models.DateTimeField()
-    use_before = models.DateTimeField(null=True)
-    receipt = models.TextField()
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["-id"]
-
-    def __str__(self) -> str:
-        return f"decision of {self.escalation.ref}"
-
-
-class Result(models.TextChoices):
-    SUCCEEDED = "succeeded", "Succeeded"
-    FAILED = "failed", "Failed"
-    UNKNOWN = "unknown", "Unknown"
-
-
-class Outcome(models.Model):
-    """What the runner did with the answer; ``constraints`` says for each whether it was kept.
-
-    A list of ``{constraint, kept: true|false|null, evidence}``. Never changed.
-    """
-
-    escalation = models.OneToOneField(Escalation, models.PROTECT, related_name="outcome")
-    result = models.CharField(max_length=12, choices=Result.choices)
-    summary = models.TextField(blank=True)
-    constraints = models.JSONField(default=list)
-    body_sha256 = models.CharField(max_length=64)
-    at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.get_result_display()}: {self.escalation.ref}"
-
-
 class Presence(models.Model):
     """The last sign of life of the runner that asked. Operational, not part of the case.
 
-    In PostgreSQL, so that a flushed cache makes nobody look gone.
+    In PostgreSQL, so that a flushed cache makes nobody look gone. ``fetched_at`` is when the
+    answer was first handed out after the case was settled: until then it is kept for the next
+    session of the runner.
     """
 
     escalation = models.OneToOneField(
         Escalation, models.CASCADE, related_name="presence", primary_key=True
     )
     last_seen_at = models.DateTimeField()
+    fetched_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.escalation_id} seen {self.last_seen_at}"

@@ -1,0 +1,1 @@
+"""Which policy a question falls under, and what of it the question keeps."""
