@@ -85,8 +85,8 @@ def _deliver(notice: Notification, connection: BaseEmailBackend, at: datetime) -
 @transaction.atomic
 def _prepare(notice: Notification, at: datetime) -> EmailMultiAlternatives | None:
     """The mail, unless the question was settled or the recipient left in the meantime."""
-    ask = Ask.objects.select_for_update(no_key=True).get(pk=notice.ask_id)
-    recipient = notice.recipient
+    ask = Ask.objects.select_for_update(no_key=True).get(pk=notice.question.pk)
+    recipient = notice.person
     notice.ask = ask
     if not recipient.is_active or (ask.closed_at and notice.reason != Reason.SETTLED):
         return None

@@ -18,26 +18,27 @@ from governance.asking.models import (
     Reason,
     ReviewLink,
 )
+from governance.asking.permissions import NEEDED
 from governance.base.encoding import visible
-from governance.people.permissions import Permission, has
+from governance.people.permissions import has
 
 # Each kind: the beginning of the subject line, the first sentence, who may answer.
 WORDS: dict[str, tuple[str, str, Permission]] = {
     AskKind.CASE: (
         "Decision needed",
         "An agent stopped and asks people to decide.",
-        Permission.DECIDE,
+        NEEDED[AskKind.CASE],
     ),
-    AskKind.REVIEW: ("Review needed", "A new version waits for a review.", Permission.REVIEW),
+    AskKind.REVIEW: ("Review needed", "A new version waits for a review.", NEEDED[AskKind.REVIEW]),
     AskKind.AMENDMENT: (
         "Vote needed",
         "A new version of the constitution waits for a vote.",
-        Permission.RATIFY,
+        NEEDED[AskKind.AMENDMENT],
     ),
     AskKind.CONFIGURATION: (
         "Confirmation needed",
         "An administrator asks to loosen the configuration; another one has to confirm it.",
-        Permission.CONFIGURE,
+        NEEDED[AskKind.CONFIGURATION],
     ),
 }
 # Questions about something else than a version: by the beginning of their subject.
@@ -66,12 +67,12 @@ _ADDRESS = re.compile(r"\S*(?:://|\bwww\.)\S*", re.IGNORECASE)
 
 def message_of(notice: Notification, link: ReviewLink) -> EmailMultiAlternatives:
     """The mail of one notice. Made again, it carries the same Message-ID and the same link."""
-    ask = notice.ask
+    ask = notice.question
     words = _words(notice, link)
     message = EmailMultiAlternatives(
         subject=_subject(ask),
         body=render_to_string("mail/ask.txt", words),
-        to=[notice.recipient.email],
+        to=[notice.person.email],
         headers=_headers(notice),
     )
     message.attach_alternative(render_to_string("mail/ask.html", words), "text/html")
@@ -80,7 +81,7 @@ def message_of(notice: Notification, link: ReviewLink) -> EmailMultiAlternatives
 
 def news_of(notice: Notification) -> EmailMultiAlternatives:
     """The mail that asks nothing: what happened to a question, and where to read it."""
-    ask = notice.ask
+    ask = notice.question
     beginning, sentence = NEWS[ask.kind]
     if notice.reason == Reason.SETTLED:
         because = ask.closed_because.replace("_", " ")
@@ -96,7 +97,7 @@ def news_of(notice: Notification) -> EmailMultiAlternatives:
     message = EmailMultiAlternatives(
         subject=f"{beginning}: {shown(ask.title)}",
         body=render_to_string("mail/news.txt", words),
-        to=[notice.recipient.email],
+        to=[notice.person.email],
         headers=_headers(notice),
     )
     message.attach_alternative(render_to_string("mail/news.html", words), "text/html")
@@ -120,7 +121,7 @@ def _subject(ask: Ask) -> str:
 
 
 def _words(notice: Notification, link: ReviewLink) -> dict[str, Any]:
-    ask = notice.ask
+    ask = notice.question
     _, usual, permission = WORDS[ask.kind]
     sentence = SENTENCES.get(ask.subject.partition(":")[0], usual)
     return {
@@ -132,7 +133,7 @@ def _words(notice: Notification, link: ReviewLink) -> dict[str, Any]:
         "step": notice.step + 1,
         "steps": len(ask.ladder),
         "policy": shown(ask.policy_name),
-        "may_answer": has(notice.recipient, permission),
+        "may_answer": has(notice.person, permission),
         "url": url_of(link),
         "next": moment(ask.next_action_at),
         "portal": settings.PORTAL_URL,

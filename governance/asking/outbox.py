@@ -153,7 +153,7 @@ def _move(notice: Notification, state: str) -> None:
 
 def _record(notice: Notification, what: str, at: datetime) -> bool:
     append(
-        stream=notice.ask.subject,
+        stream=notice.question.subject,
         kind=f"notice.{what}",
         by=DISPATCH,
         at=at,

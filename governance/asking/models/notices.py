@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from governance.asking.models.asks import Ask
+from governance.people.models import User
 
 
 class NotificationState(models.TextChoices):
@@ -116,6 +117,20 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_reason_display()} to {self.recipient_id}"
+
+    @property
+    def question(self) -> Ask:
+        """What it is about; a digest is about no single question and has none to give."""
+        if self.ask is None:
+            raise ValueError(f"notice {self.pk} is about no single question")
+        return self.ask
+
+    @property
+    def person(self) -> User:
+        """Whom it tells; a message to a room tells nobody in particular."""
+        if self.recipient is None:
+            raise ValueError(f"notice {self.pk} goes to nobody in particular")
+        return self.recipient
 
 
 class Bounce(models.Model):
