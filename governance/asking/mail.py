@@ -20,7 +20,7 @@ from governance.asking.models import (
 )
 from governance.asking.permissions import NEEDED
 from governance.base.encoding import visible
-from governance.people.permissions import has
+from governance.people.permissions import Permission, has
 
 # Each kind: the beginning of the subject line, the first sentence, who may answer.
 WORDS: dict[str, tuple[str, str, Permission]] = {
