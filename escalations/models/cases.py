@@ -125,6 +125,8 @@ class Escalation(models.Model):
             ),
             models.Index(fields=["runner", "run", "-id"], name="escalation_run"),
             GinIndex(fields=["search"], name="escalation_search"),
+            GinIndex(fields=["triggers"], name="escalation_triggers"),
+            GinIndex(fields=["principles"], name="escalation_principles"),
         ]
 
     def __str__(self) -> str:
