@@ -81,7 +81,9 @@ def load_case(escalation_id: int) -> CaseFile:
 def file_of(case: Escalation) -> CaseFile:
     """The case with its votes and permit once decided, its questions while one waits."""
     if case.status == Status.DECIDED:
-        ballots = list(case.ballots.select_related("voter", "option"))
+        ballots = list(
+            case.ballots.select_related("voter", "option", "standing__source__escalation")
+        )
         permit = _permit_of(case) if case.has_action else None
         stopped_by = permit.stopped_by if permit and not permit.spent_at else None
         return CaseFile(case, ballots=ballots, permit=permit, suspended=_suspended(stopped_by))
@@ -221,9 +223,24 @@ def _decided(file: CaseFile) -> dict[str, Any]:
     return {
         **words_of(decision.ballot, votes, use_before=decision.use_before),
         "decided_by": [
-            {"name": str(vote.voter), "method": vote.method, "on_behalf_of": None} for vote in votes
+            {
+                "name": str(vote.voter),
+                "method": vote.method,
+                "on_behalf_of": None,
+                **standing_words(vote),
+            }
+            for vote in votes
         ],
         "receipt": decision.receipt,
+    }
+
+
+def standing_words(vote: Ballot) -> dict[str, Any]:
+    """Whether a standing decision answered in the voter's name, and the case that it stands on."""
+    standing = vote.standing
+    return {
+        "standing": standing is not None,
+        "source": standing.source.escalation.ref if standing else None,
     }
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from agents.ledger.actions import act_digest
 from agents.permits import grant_permit
-from escalations.answers import agreeing, request_of, same_choice, words_of
+from escalations.answers import agreeing, request_of, same_choice, standing_words, words_of
 from escalations.cases import locked_ask, locked_case, settle, tell
 from escalations.models import Ballot, Decision, Escalation, Option, Status, Verdict
 from escalations.permissions import check_may_decide
@@ -89,10 +89,11 @@ def _count(case: Escalation, ask: Ask, ballot: Ballot) -> Decision | None:
         _record(case, ballot, "escalation.voted", {"needed": ask.required_votes})
         tell(case)
         return None
-    return _conclude(case, ballot, votes)
+    return conclude(case, ballot, votes)
 
 
-def _conclude(case: Escalation, ballot: Ballot, votes: list[Ballot]) -> Decision:
+def conclude(case: Escalation, ballot: Ballot, votes: list[Ballot]) -> Decision:
+    """Settle a locked case with a vote that meets the policy; its permit, receipt and news."""
     permits = case.has_action and ballot.verdict == Verdict.APPROVED_OPTION
     use_before = ballot.at + _permit_lifetime() if permits else None
     settle(case, Status.DECIDED, at=ballot.at)
@@ -105,7 +106,8 @@ def _conclude(case: Escalation, ballot: Ballot, votes: list[Ballot]) -> Decision
         receipt=_receipt(case, ballot, votes, use_before),
     )
     by = actor_of(ballot.voter)
-    close_ask(subject=case.subject, because="decided", by=by, at=ballot.at)
+    because = "answered_by_a_standing_decision" if ballot.standing_id else "decided"
+    close_ask(subject=case.subject, because=because, by=by, at=ballot.at)
     if use_before:
         grant_permit(
             source=case.subject,
@@ -136,7 +138,12 @@ def _receipt(
             "request_sha256": case.request_sha256,
             **words_of(ballot, votes, use_before=use_before),
             "decided_by": [
-                {"id": vote.voter_id, "name": str(vote.voter), "method": vote.method}
+                {
+                    "id": vote.voter_id,
+                    "name": str(vote.voter),
+                    "method": vote.method,
+                    **(standing_words(vote) if vote.standing_id else {}),
+                }
                 for vote in votes
             ],
             "action": request_of(case).get("action") if use_before else None,

@@ -104,6 +104,10 @@ class DeciderSerializer(serializers.Serializer[Any]):
     name = Words()
     method = Words()
     on_behalf_of = Words(allow_null=True)
+    standing = serializers.BooleanField(help_text="A standing decision answered in this name")
+    source = Words(  # type: ignore[assignment]  # also a name of DRF's own
+        allow_null=True, help_text="The case that the standing decision stands on"
+    )
 
 
 class PermitSerializer(serializers.Serializer[Any]):

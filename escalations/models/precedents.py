@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 
 from escalations.models.cases import Escalation
 from escalations.models.decisions import Decision
@@ -114,6 +115,13 @@ class StandingDecision(models.Model):
 
     def __str__(self) -> str:
         return f"standing decision of {self.author} for {self.agent}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("standing-decision", args=[self.pk])
+
+    @property
+    def subject(self) -> str:
+        return f"standing:{self.pk}"
 
 
 class Proposal(models.Model):
