@@ -22,9 +22,9 @@ from escalations.law import principles_named
 from escalations.models import VERDICT_TONES, Ballot, Escalation, Message, Outcome
 from escalations.permissions import may_ask, may_decide
 from escalations.schema import ConstitutionalImpact
-from governance.asking.claims import claim_of
 from governance.asking.models import Ask
 from governance.asking.services import ladder_view
+from governance.asking.together.claims import claim_of
 from governance.audit.models import AuditEvent
 from governance.base.canonical import canonical
 from governance.base.errors import NotThere

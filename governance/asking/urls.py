@@ -1,14 +1,15 @@
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
 from governance.asking import mailbox, views
 
 urlpatterns = [
+    path("", include("governance.asking.channels.urls")),
+    path("", include("governance.asking.watchdogs.urls")),
     # Mail programs drop the closing slash and add signs of their own: everything is a token.
     re_path(r"^r/(?P<token>[^/]{1,300})/?$", views.review_link, name="review-link"),
     path("review/", views.review_landing, name="review-landing"),
     path("review/switch/", views.switch_account, name="review-switch"),
-    path("asks/<int:ask_id>/claim/", views.claim, name="ask-claim"),
-    path("asks/<int:ask_id>/release/", views.release_claim, name="ask-release-claim"),
+    path("asks/<int:ask_id>/", include("governance.asking.together.urls")),
     path("health/live", views.health_live, name="health-live"),
     path("health/ready", views.health_ready, name="health-ready"),
     path("health/scheduler", views.health_scheduler, name="health-scheduler"),

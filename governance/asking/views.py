@@ -4,9 +4,7 @@ from dataclasses import asdict
 from http import HTTPStatus
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth import logout
-from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -17,7 +15,6 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from governance.asking import claims
 from governance.asking.heartbeat import pulse
 from governance.asking.links import SESSION_KEY, find_link, link_in_session
 from governance.asking.models import ReviewLink
@@ -26,7 +23,6 @@ from governance.base.errors import NotPermitted
 from governance.people.models import User
 from governance.people.refusals import record
 from governance.people.services import actor_of
-from governance.people.signed_in import person
 
 READS = ["GET", "HEAD", "OPTIONS"]
 
@@ -130,24 +126,3 @@ def health_scheduler(request: HttpRequest) -> HttpResponse:
         return _unready("The database cannot be reached.")
     status = "ok" if now.alive else "stopped"
     return JsonResponse({"status": status, **asdict(now)}, status=200 if now.alive else 503)
-
-
-@login_required
-@require_POST
-def claim(request: HttpRequest, ask_id: int) -> HttpResponse:
-    """Say that one looks at it, so that not two do; nothing is decided by it."""
-    user = person(request)
-    found = claims.ask_for(user, ask_id)
-    claims.claim_ask(ask_id=found.pk, by=user, at=timezone.now())
-    messages.success(request, "Others see that you are looking at it.")
-    return redirect(found.path)
-
-
-@login_required
-@require_POST
-def release_claim(request: HttpRequest, ask_id: int) -> HttpResponse:
-    user = person(request)
-    found = claims.ask_for(user, ask_id)
-    claims.release_claim(ask_id=found.pk, by=user, at=timezone.now())
-    messages.success(request, "Nobody says any more that they look at it.")
-    return redirect(found.path)

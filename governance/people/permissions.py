@@ -52,3 +52,8 @@ def check(user: Any, permission: Permission) -> None:
         return
     roles = " or ".join(role.label.lower() for role in Role if permission in ROLES[role.value])
     raise NotPermitted(f"To {permission.value} you need the role {roles}.", needs=permission.name)
+
+
+def roles_with(permission: Permission) -> list[str]:
+    """The roles that hold a permission."""
+    return [role.value for role in Role if permission in ROLES[role.value]]

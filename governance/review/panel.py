@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from governance.asking.claims import Claim, claim_of
 from governance.asking.models import Ask, Sighting
 from governance.asking.services import ladder_view
+from governance.asking.together.claims import Claim, claim_of
 from governance.people.models import Team
 from governance.people.permissions import has
 from governance.review.comments import comments_on, refusal_to_comment, takes_part, unresolved

@@ -25,9 +25,9 @@ from agents.models import AgentVersion, Environment, Opened, ReviewRule
 from agents.releasing import services as releasing
 from agents.reviewing import services as reviewing
 from escalations import acting, thread
-from governance.asking.claims import claim_ask
 from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask
+from governance.asking.together.claims import claim_ask
 from governance.configuration.services import refuse_change
 from governance.constitution import services as law
 from governance.constitution.standing import unacknowledged

@@ -19,8 +19,8 @@ from agents.ledger import services as ledger
 from agents.ownership import services as ownership
 from agents.releasing import services as releasing
 from agents.reviewing import services as reviewing
-from governance.asking import claims
 from governance.asking.models import Ask
+from governance.asking.together import claims
 from governance.audit import services as audit
 from governance.audit.models import AuditEvent
 from governance.audit.services import verify

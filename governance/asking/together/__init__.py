@@ -1,0 +1,1 @@
+"""What colleagues do about a question together: claim, snooze, watch, comment, hand over."""

@@ -1,0 +1,129 @@
+"""What colleagues do about a question. Nothing here decides it, and nothing happens by GET."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from governance.asking.models import Ask
+from governance.asking.together import claims, comments, handing_over, snoozing, watching
+from governance.asking.together.forms import CommentForm, SnoozeForm
+from governance.asking.together.pages import heard_again
+from governance.asking.together.questions import question_for
+from governance.base.errors import InvalidInput
+from governance.people.signed_in import person
+
+
+def _back(ask: Ask) -> HttpResponse:
+    return redirect(f"{ask.path.partition('#')[0]}#together")
+
+
+@login_required
+@require_POST
+def claim(request: HttpRequest, ask_id: int) -> HttpResponse:
+    """Say that one looks at it, so that not two do; nothing is decided by it."""
+    user = person(request)
+    found = question_for(user, ask_id)
+    claims.claim_ask(ask_id=found.pk, by=user, at=timezone.now())
+    messages.success(request, "Others see that you are looking at it.")
+    return redirect(found.path)
+
+
+@login_required
+@require_POST
+def release_claim(request: HttpRequest, ask_id: int) -> HttpResponse:
+    user = person(request)
+    found = question_for(user, ask_id)
+    claims.release_claim(ask_id=found.pk, by=user, at=timezone.now())
+    messages.success(request, "Nobody says any more that they look at it.")
+    return redirect(found.path)
+
+
+@login_required
+@require_POST
+def hand_over(request: HttpRequest, ask_id: int) -> HttpResponse:
+    """Name a colleague who looks at it from now on."""
+    user = person(request)
+    found = question_for(user, ask_id)
+    to_id = request.POST.get("to", "")
+    ask = handing_over.hand_over(
+        ask_id=found.pk,
+        to_id=int(to_id) if to_id.isdecimal() and len(to_id) < 18 else 0,
+        by=user,
+        at=timezone.now(),
+        reason=request.POST.get("reason", ""),
+    )
+    messages.success(
+        request, f"{ask.claimed_by} is told at once. Others are reminded all the same."
+    )
+    return _back(found)
+
+
+@login_required
+@require_POST
+def snooze(request: HttpRequest, ask_id: int) -> HttpResponse:
+    """Hold back the reminders of one person for a while."""
+    user, now = person(request), timezone.now()
+    found = question_for(user, ask_id)
+    form = SnoozeForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInput("Say for how long you snooze it, and why.", code="invalid")
+    made = snoozing.snooze_ask(
+        ask_id=found.pk,
+        by=user,
+        until=form.until(user, at=now),
+        reason=form.cleaned_data["reason"],
+        at=now,
+    )
+    messages.success(request, heard_again(found, made, at=now))
+    return _back(found)
+
+
+@login_required
+@require_POST
+def end_snooze(request: HttpRequest, ask_id: int) -> HttpResponse:
+    user = person(request)
+    found = question_for(user, ask_id)
+    snoozing.end_snooze(ask_id=found.pk, by=user, at=timezone.now())
+    messages.success(request, "You are reminded of this again.")
+    return _back(found)
+
+
+@login_required
+@require_POST
+def watch(request: HttpRequest, ask_id: int) -> HttpResponse:
+    user = person(request)
+    found = question_for(user, ask_id)
+    watching.watch(ask_id=found.pk, by=user, at=timezone.now())
+    messages.success(request, "You hear of comments, and how it ends.")
+    return _back(found)
+
+
+@login_required
+@require_POST
+def unwatch(request: HttpRequest, ask_id: int) -> HttpResponse:
+    user = person(request)
+    found = question_for(user, ask_id)
+    watching.unwatch(ask_id=found.pk, by=user, at=timezone.now())
+    messages.success(request, "You hear no more news of this.")
+    return _back(found)
+
+
+@login_required
+@require_POST
+def comment(request: HttpRequest, ask_id: int) -> HttpResponse:
+    """Say something to colleagues, never to the runner."""
+    user = person(request)
+    found = question_for(user, ask_id)
+    form = CommentForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInput("Write what you want to say, in at most 5,000 characters.")
+    said = comments.comment_on(
+        ask_id=found.pk, by=user, text=form.cleaned_data["text"], at=timezone.now()
+    )
+    for sentence in said.sentences:
+        messages.warning(request, sentence)
+    messages.success(request, "Your comment is written down. It is no vote.")
+    return _back(found)
