@@ -1,14 +1,15 @@
 """How strictly a case is handled. The runner's word can only make it stricter."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from agents.models import Agent, AgentVersion, Rule, Tier, Trigger
 from agents.suspensions import suspensions_on
 from escalations.law import principles_named
 from escalations.schema import ActionPayload, RaisePayload
 from governance.base.canonical import canonical
+from governance.constitution.models import Principle
 
 ORDER = (Tier.LOW, Tier.MEDIUM, Tier.HIGH)
 # Words in the name or target of an act that make a mistake expensive.
@@ -32,21 +33,28 @@ _SAY_NOTHING = (
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """``risk`` with the sentences that say why, and whether the agent stays stopped."""
+    """``risk`` with the sentences that say why, and whether the agent stays stopped.
+
+    ``triggers`` and ``principles`` are the keys of those that the question touches.
+    """
 
     risk: Tier
     reasons: list[str]
     blocking: bool
+    triggers: list[str] = field(default_factory=list)
+    principles: list[str] = field(default_factory=list)
 
 
 def assess(*, agent: Agent, version: AgentVersion | None, payload: RaisePayload) -> Assessment:
     """The highest of tier, claim, act, rules, triggers and law; mandatory escalation blocks."""
+    triggers = _fitting(version, payload)
+    principles = principles_named(payload.constitutional_impact)
     found = [
         (Tier(agent.tier), f"{agent.name} is an agent of the tier {agent.tier}."),
         *_claimed(payload),
         *_act(payload.action),
-        *_contract(version, payload),
-        *_law(payload),
+        *_contract(version, payload, triggers),
+        *_law(principles),
         *_suspended(agent),
     ]
     risk = max((tier for tier, _ in found), key=ORDER.index)
@@ -54,7 +62,13 @@ def assess(*, agent: Agent, version: AgentVersion | None, payload: RaisePayload)
     reasons = [sentence for _, sentence in sorted(found, key=lambda one: -ORDER.index(one[0]))]
     if blocking and not payload.blocking:
         reasons.append("The runner asked not to be stopped; this agent must stop when it asks.")
-    return Assessment(risk, reasons, blocking)
+    return Assessment(
+        risk,
+        reasons,
+        blocking,
+        triggers=sorted({trigger.key for trigger in triggers}),
+        principles=sorted({principle.key for principle in principles}),
+    )
 
 
 def is_mandatory(version: AgentVersion | None) -> bool:
@@ -78,7 +92,21 @@ def _act(action: ActionPayload | None) -> Iterator[tuple[Tier, str]]:
         yield Tier.HIGH, f"The act is one that is hard to undo: {', '.join(grave)}."
 
 
-def _contract(version: AgentVersion | None, payload: RaisePayload) -> Iterator[tuple[Tier, str]]:
+def _fitting(version: AgentVersion | None, payload: RaisePayload) -> list[Trigger]:
+    """The triggers of the version that the runner names, or that its question reads like."""
+    if version is None:
+        return []
+    said = _words(_question(payload))
+    return [
+        trigger
+        for trigger in Trigger.objects.filter(version=version)
+        if trigger.key == payload.trigger or _fits(trigger.title, said)
+    ]
+
+
+def _contract(
+    version: AgentVersion | None, payload: RaisePayload, triggers: Iterable[Trigger]
+) -> Iterator[tuple[Tier, str]]:
     if version is None:
         yield Tier.MEDIUM, "The portal does not know which version of the agent asks."
         return
@@ -86,13 +114,12 @@ def _contract(version: AgentVersion | None, payload: RaisePayload) -> Iterator[t
     for rule in Rule.objects.filter(version=version):
         if rule.modality.lower() in FORBIDDING and _fits(rule.text, act):
             yield Tier.HIGH, f"The act touches a rule of the agent: {rule.text}"
-    for trigger in Trigger.objects.filter(version=version):
-        if trigger.key == payload.trigger or _fits(trigger.title, _words(_question(payload))):
-            yield Tier.MEDIUM, f"The agent must ask in this situation: {trigger.title}"
+    for trigger in triggers:
+        yield Tier.MEDIUM, f"The agent must ask in this situation: {trigger.title}"
 
 
-def _law(payload: RaisePayload) -> Iterator[tuple[Tier, str]]:
-    for principle in principles_named(payload.constitutional_impact):
+def _law(principles: Iterable[Principle]) -> Iterator[tuple[Tier, str]]:
+    for principle in principles:
         if principle.non_negotiable:
             yield Tier.HIGH, f"It touches a non-negotiable principle: {principle.title}"
 

@@ -18,7 +18,7 @@ from agents.defaults import (
     create_stale_policy,
 )
 from agents.models import Environment, ReviewRule
-from governance.asking.defaults import create_default_policies
+from governance.asking.defaults import create_default_policies, create_special_case_policies
 from governance.asking.models import Policy, Rung
 from governance.base.roles import as_owner
 
@@ -50,6 +50,7 @@ def empty_as_owner() -> None:
     with as_owner(), connection.cursor() as cursor:
         cursor.execute(EMPTY)
     create_default_policies(Policy, Rung)
+    create_special_case_policies(Policy, Rung)
     create_default_environments(Environment)
     create_default_review_rules(ReviewRule, Policy, Rung)
     create_stale_policy(Policy, Rung)

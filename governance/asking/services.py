@@ -4,27 +4,25 @@ The owner of the subject opens and closes the ask in the transaction that create
 the subject; everything in between is the work of sweep and dispatch.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from governance.asking.audiences import names_of
-from governance.asking.defaults import DEFAULTS
 from governance.asking.ladder import Ladder
 from governance.asking.models import (
     Ask,
     AskKind,
-    Audience,
     NotificationState,
     Policy,
     ReviewLink,
-    Rung,
     Sighting,
 )
 from governance.asking.poke import poke_dispatch
+from governance.asking.policies.terms import terms_for
 from governance.audit.actors import Actor
 from governance.audit.services import append
 from governance.base.errors import Conflict
@@ -49,23 +47,25 @@ def open_ask(
     teams: Sequence[int] = (),
     due_at: datetime | None = None,
     about: str = "",
+    facts: Mapping[str, Any] | None = None,
+    owner_id: int | None = None,
+    group_key: str = "",
 ) -> Ask:
     """Ask people about a subject, in the caller's transaction.
 
-    The policy (the default of the kind unless named) is copied: later edits move nothing that
-    runs. ``excluded`` are told nothing and may not answer. ``teams`` are told with the first
-    step, whomever that names. At ``due_at`` people are told once more. Raises
-    :class:`Conflict` where the subject is asked about already.
+    The policy (named, else the one that fits the facts, else the default of the kind) is
+    copied: later edits move nothing that runs. ``excluded`` are told nothing and may not answer.
+    ``teams``, else those of a policy that was chosen by facts, are told with the first step,
+    whomever that names. At ``due_at`` people are told once more. ``owner_id`` is whom steps for
+    the agent's owner reach. Raises :class:`Conflict` where the subject is asked about already.
     """
     _need_transaction()
     if not path.startswith("/") or path.startswith("//"):
         raise ValueError(f"{path} is no path on this portal")
     if Ask.objects.open().filter(subject=subject).exists():
         raise Conflict(f"People are asked about {subject} already.", code="already_asked")
-    policy = policy or Policy.objects.filter(kind=kind, is_default=True).first()
-    ladder = _with_teams(snapshot(kind, policy), teams)
-    if required_votes is None:
-        required_votes = policy.required_votes if policy else DEFAULTS[kind][1]
+    terms = terms_for(kind, policy, facts, at=at)
+    ladder = _with_teams(terms.ladder, teams or (terms.rules.teams if facts is not None else ()))
     ask = Ask(
         kind=kind,
         subject=subject,
@@ -73,8 +73,15 @@ def open_ask(
         about=_one_line(about),
         path=path,
         fingerprint=fingerprint,
-        policy_name=policy.name if policy else DEFAULTS[kind][0],
-        required_votes=required_votes,
+        policy_name=terms.name,
+        policy_version=terms.version,
+        rules=terms.rules.as_dict(),
+        facts=dict(facts or {}),
+        owner_id=owner_id,
+        group_key=group_key,
+        wakes_people=terms.wakes_people,
+        in_digest=terms.in_digest,
+        required_votes=terms.votes if required_votes is None else required_votes,
         ladder=ladder,
         excluded=sorted(set(excluded)),
         due_at=due_at,
@@ -96,6 +103,9 @@ def _tell_opened(ask: Ask, by: Actor, at: datetime) -> None:
         data={
             "ask": ask.pk,
             "policy": ask.policy_name,
+            "policy_version": ask.policy_version.number if ask.policy_version else None,
+            "rules": ask.rules,
+            "facts": ask.facts,
             "votes": ask.required_votes,
             "ladder": ask.ladder,
             "excluded": ask.excluded,
@@ -164,52 +174,11 @@ def ladder_view(ask: Ask, *, at: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def snapshot(kind: str, policy: Policy | None) -> list[dict[str, Any]]:
-    """A policy's steps as the ask keeps them.
-
-    A policy without steps would ask nobody for ever, so the steps a new portal starts with
-    stand in for it.
-    """
-    rungs = list(policy.rungs.order_by("position")) if policy else []
-    return [_rung_as_dict(rung) for rung in rungs or _starting_rungs(kind)]
-
-
 def _with_teams(ladder: list[dict[str, Any]], teams: Sequence[int]) -> list[dict[str, Any]]:
     """Teams whose vote is needed are asked at once, beside the people of the first step."""
-    if teams:
-        ladder[0]["also"] = sorted(teams)
-    return ladder
-
-
-def _starting_rungs(kind: str) -> list[Rung]:
-    return [
-        Rung(
-            position=position,
-            audience=Audience.ROLE,
-            role=role,
-            delay=delay,
-            repeat_every=repeat,
-            repeat_cap=cap,
-        )
-        for position, (role, delay, repeat, cap) in enumerate(DEFAULTS[kind][2])
-    ]
-
-
-def _rung_as_dict(rung: Rung) -> dict[str, Any]:
-    return {
-        "position": rung.position,
-        "audience": str(rung.audience),
-        "role": rung.role,
-        "team": rung.team_id,
-        "person": rung.person_id,
-        "delay_s": _seconds(rung.delay),
-        "repeat_s": max(1, _seconds(rung.repeat_every)),
-        "cap_s": max(1, _seconds(rung.repeat_cap)),
-    }
-
-
-def _seconds(span: timedelta) -> int:
-    return int(span.total_seconds())
+    if not teams:
+        return ladder
+    return [{**ladder[0], "also": sorted(teams)}, *ladder[1:]]
 
 
 def _state(ask: Ask, index: int) -> str:

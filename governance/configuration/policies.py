@@ -7,7 +7,9 @@ from typing import Any
 from governance.asking.audiences import names_of
 from governance.asking.defaults import DEFAULTS
 from governance.asking.models import AskKind, Policy, Rung
-from governance.asking.services import snapshot, span_text
+from governance.asking.policies.ladders import snapshot
+from governance.asking.policies.versions import record_version
+from governance.asking.services import span_text
 from governance.audit.services import append
 from governance.configuration.kinds import TEAM_USES, Kind, Snapshot
 from governance.people.models import Team, User
@@ -65,18 +67,18 @@ class PolicyKind(Kind):
 
 
 def record_policy(policy: Policy, *, by: Any, at: datetime) -> None:
-    """The whole of a policy as it is now, in the history."""
+    """The whole of a policy as it is now, as a version of it and in the history."""
+    version = record_version(policy, by=by, at=at)
     append(
         stream=f"policy:{policy.pk}",
         kind="policy.saved",
         by=actor_of(by),
         at=at,
         data={
-            "kind": policy.kind,
-            "is_default": policy.is_default,
-            "votes": policy.required_votes,
+            "version": version.number,
+            "sha256": version.sha256,
             "teams": sorted(policy.teams.values_list("slug", flat=True)),
-            "ladder": snapshot(policy.kind, policy),
+            **{name: part for name, part in version.content.items() if name != "name"},
         },
     )
 
