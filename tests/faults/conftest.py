@@ -84,15 +84,19 @@ class Parts:
     env: dict[str, str]
     folder: Path
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    started: int = 0
 
     @property
     def log(self) -> Path:
         """What all of them print."""
         return self.folder / "log"
 
-    def start(self, kind: str, *options: str, **changes: str) -> subprocess.Popen[bytes]:
-        number = str(len(self.running))
-        celery = ["celery", "-A", "governance", kind, "-l", "INFO"]
+    def start(
+        self, kind: str, *options: str, app: str = "governance", **changes: str
+    ) -> subprocess.Popen[bytes]:
+        self.started += 1
+        number = str(self.started)
+        celery = ["celery", "-A", app, kind, "-l", "INFO"]
         port = self.url.rsplit(":", 1)[1]
         command = {
             "web": ["uvicorn", "governance.asgi:application", "--host", HOST, "--port", port],
