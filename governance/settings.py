@@ -14,6 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 # ModelAdmin[X] and ModelForm[X] name their model for the type checker.
 django_stubs_ext.monkeypatch()
 
+# How many numbers the curve of Web Push has (FIPS 186-5).
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -53,6 +56,17 @@ def url(name: str, **kwargs: str) -> str:
         raise ImproperlyConfigured(f"{name} must start with https:// (or http:// on loopback).")
     if PRODUCTION and not value.startswith("https://"):
         raise ImproperlyConfigured(f"{name} must be https in production.")
+    return value
+
+
+def endpoint(name: str, *, default: str = "", private: bool = False) -> str:
+    """A whole address that the portal calls; plain http only where ``private`` allows it."""
+    value: str = env.str(name, default=default).strip()
+    allowed = ("https://", "http://") if private else ("https://",)
+    if value and not value.startswith(allowed):
+        raise ImproperlyConfigured(
+            f"{name} must start with https:// (http:// only with PRIVATE_ENDPOINTS=true)."
+        )
     return value
 
 
@@ -225,7 +239,11 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 # Whoever finds an open browser adds no address, passkey or sign-in service to the account.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+# A proof of who somebody is counts as fresh for so long.
+FRESH_SECONDS = env.int("FRESH_SECONDS", default=300)
+if FRESH_SECONDS < 30:
+    raise ImproperlyConfigured("FRESH_SECONDS must be at least 30.")
+ACCOUNT_REAUTHENTICATION_TIMEOUT = FRESH_SECONDS
 # A session lasts half a day (SESSION_COOKIE_AGE), the browser closed or not: nobody is asked.
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_GET = False
@@ -315,6 +333,19 @@ if MAILBOX_PATH:
         EMAIL_FILE_PATH = MAILBOX_PATH
 if PRODUCTION and "smtp" not in EMAIL_CONFIG.get("EMAIL_BACKEND", ""):
     raise ImproperlyConfigured("EMAIL_URL must name an SMTP server in production.")
+
+# Web Push: the portal's key; without it no browser shows notices.
+VAPID_KEY = key_bytes("VAPID_KEY") if env.str("VAPID_KEY", default="") else b""
+if VAPID_KEY and not 0 < int.from_bytes(VAPID_KEY) < P256_ORDER:
+    raise ImproperlyConfigured("VAPID_KEY is no P-256 key: make another one.")
+# Push services on the own network, by host. Whoever signs in may name an address on them.
+PUSH_PRIVATE_HOSTS = env.list("PUSH_PRIVATE_HOSTS", default=[])
+# Lets the two addresses below be plain http, on any port and on the own network.
+PRIVATE_ENDPOINTS = env.bool("PRIVATE_ENDPOINTS", default=False)
+# One chat room that is told of each step of a ladder; the address is a secret.
+CHAT_WEBHOOK_URL = endpoint("CHAT_WEBHOOK_URL", private=PRIVATE_ENDPOINTS)
+# Called after each audit that passed: whoever watches from outside alerts when the calls stop.
+HEALTH_PING_URL = endpoint("HEALTH_PING_URL", private=PRIVATE_ENDPOINTS)
 
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False

@@ -1,0 +1,1 @@
+"""Who watches the engine: the auditor, the dead man's switch, the call to the outside."""
