@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db import transaction
 
-from agents.models import Permit
-from agents.permits import spend_permit
+from agents.models import Permit, PermitUse
+from agents.permits import revoke_permit, spend_permit
 from escalations.answers import agreeing, joint_constraints
 from escalations.cases import check_unresolved, locked_case, locked_case_of, settle, tell
 from escalations.models import Escalation, Outcome, Presence, Result, Status, Verdict
@@ -16,10 +16,9 @@ from escalations.permissions import check_may_ask
 from escalations.thread import checked_text
 from governance.asking.services import close_ask
 from governance.audit.actors import Actor
-from governance.audit.receipts import sign
 from governance.audit.services import append
-from governance.base.canonical import digest_of, sha256_hex, stamp
-from governance.base.errors import Conflict, InvalidInput
+from governance.base.canonical import digest_of, sha256_hex
+from governance.base.errors import Conflict, InvalidInput, NotThere
 from governance.people.models import Runner, User
 from governance.people.services import actor_of
 
@@ -75,34 +74,50 @@ def _end(case: Escalation, status: Status, *, by: Actor, at: datetime, reason: s
 
 @transaction.atomic(durable=True)
 def consume(
-    *, escalation_id: int, runner: Runner, request_sha256: str, at: datetime
-) -> tuple[Permit, str]:
-    """Spend the permit, once, for exactly what was shown; the permit and its signed proof."""
+    *,
+    escalation_id: int,
+    runner: Runner,
+    request_sha256: str,
+    at: datetime,
+    idempotency_key: str = "",
+    action: Mapping[str, Any] | None = None,
+    run: str = "",
+) -> tuple[PermitUse, bool]:
+    """Use the permit, directly before the act; the use with its proof, and whether it is new."""
     case = locked_case_of(runner, escalation_id, at=at)
     verdict = _verdict(case)
     if verdict != Verdict.APPROVED_OPTION or not case.has_action:
         raise Conflict(f"The answer to {case.ref} permits no act.", code="no_permit")
-    permit = spend_permit(
+    if Outcome.objects.filter(escalation=case).exists():
+        raise Conflict(
+            f"The outcome of {case.ref} is reported: its permit ended with that.", code="reported"
+        )
+    use, is_new = spend_permit(
         source=case.subject,
         runner=runner,
         request_sha256=request_sha256,
         at=at,
         version_id=case.version_id,
+        idempotency_key=idempotency_key,
+        action=action,
+        run=run,
     )
-    receipt = sign(
-        audience=f"runner:{runner.slug}",
-        subject=case.subject,
-        at=at,
-        claims={
-            "ref": case.ref,
-            "permit": permit.pk,
-            "request_sha256": request_sha256,
-            "spent_at": stamp(at),
-        },
-        typ="permit",
-    )
-    tell(case)
-    return permit, receipt
+    if is_new:
+        tell(case)
+    return use, is_new
+
+
+@transaction.atomic(durable=True)
+def revoke(*, escalation_id: int, by: User, reason: str, at: datetime) -> Permit:
+    """A person takes back what is left of the permit, and the runner is told."""
+    case = locked_case(escalation_id)
+    permit = Permit.objects.filter(source=case.subject).first()
+    if permit is None:
+        raise NotThere(f"{case.ref} has no permit.", code="no_permit")
+    revoked = revoke_permit(permit_id=permit.pk, by=by, reason=reason, at=at)
+    if permit.revoked_at is None:
+        tell(case)
+    return revoked
 
 
 def _verdict(case: Escalation) -> str:

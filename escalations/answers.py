@@ -12,6 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Subquery
 
+from agents.ledger.matchers import in_words
+from agents.ledger.scoping import read_pattern
 from agents.models import Permit
 from agents.suspensions import suspensions_on
 from escalations.models import Ballot, Decision, Escalation, Message, Outcome, Status, Verdict
@@ -44,7 +46,8 @@ _RELATED = (
 class CaseFile:
     """A case with all that its answer needs, read in at most three queries.
 
-    ``suspended`` is the reason why the act that was permitted must not be done now.
+    ``suspended`` is the reason why the act that was permitted must not be done now: its agent is
+    suspended, or the permit was revoked.
     """
 
     case: Escalation
@@ -82,11 +85,12 @@ def file_of(case: Escalation) -> CaseFile:
     """The case with its votes and permit once decided, its questions while one waits."""
     if case.status == Status.DECIDED:
         ballots = list(
-            case.ballots.select_related("voter", "option", "standing__source__escalation")
+            case.ballots.select_related(
+                "voter", "option", "on_behalf_of", "standing__source__escalation"
+            )
         )
         permit = _permit_of(case) if case.has_action else None
-        stopped_by = permit.stopped_by if permit and not permit.spent_at else None
-        return CaseFile(case, ballots=ballots, permit=permit, suspended=_suspended(stopped_by))
+        return CaseFile(case, ballots=ballots, permit=permit, suspended=_stopped(permit))
     if case.status == Status.INFO_REQUESTED:
         return CaseFile(case, questions=_unanswered(case))
     return CaseFile(case)
@@ -97,6 +101,15 @@ def _permit_of(case: Escalation) -> Any:
     stops = suspensions_on(case.agent, version_id=case.version_id)
     found = Permit.objects.filter(source=case.subject)
     return found.annotate(stopped_by=Subquery(stops.values("reason")[:1])).first()
+
+
+def _stopped(permit: Any) -> str:
+    """Why a permit that has uses left must not be used."""
+    if permit is None or permit.spent_at:
+        return ""
+    if permit.revoked_at:
+        return f"Revoked: {permit.revoked_because}"
+    return _suspended(permit.stopped_by)
 
 
 def suspended_because(case: Escalation) -> str:
@@ -222,15 +235,7 @@ def _decided(file: CaseFile) -> dict[str, Any]:
     votes = agreeing(decision.ballot, file.ballots)
     return {
         **words_of(decision.ballot, votes, use_before=decision.use_before),
-        "decided_by": [
-            {
-                "name": str(vote.voter),
-                "method": vote.method,
-                "on_behalf_of": None,
-                **standing_words(vote),
-            }
-            for vote in votes
-        ],
+        "decided_by": [voter_of(vote) for vote in votes],
         "receipt": decision.receipt,
     }
 
@@ -244,6 +249,18 @@ def standing_words(vote: Ballot) -> dict[str, Any]:
     }
 
 
+def voter_of(vote: Ballot) -> dict[str, Any]:
+    """Who decided, how they came to it, and what they had proved."""
+    return {
+        "name": str(vote.voter),
+        "method": vote.method,
+        "level": str(vote.level),
+        "on_behalf_of": str(vote.on_behalf_of) if vote.on_behalf_of else None,
+        "by_owner": vote.by_owner,
+        **standing_words(vote),
+    }
+
+
 def _question(message: Message) -> dict[str, Any]:
     return {"text": message.text, "asked_by": str(message.author), "at": stamp(message.at)}
 
@@ -251,7 +268,18 @@ def _question(message: Message) -> dict[str, Any]:
 def _permit(permit: Permit | None) -> dict[str, Any] | None:
     if permit is None:
         return None
-    return {"use_before": stamp(permit.use_before), "spent_at": _moment(permit.spent_at)}
+    return {
+        "scope": str(permit.scope),
+        "use_before": stamp(permit.use_before),
+        "spent_at": _moment(permit.spent_at),
+        "uses": permit.uses,
+        "most_uses": permit.most_uses,
+        "run": permit.run,
+        "pattern": permit.pattern,
+        "pattern_text": "" if permit.pattern is None else in_words(read_pattern(permit.pattern)),
+        "revoked_at": _moment(permit.revoked_at),
+        "revoked_because": permit.revoked_because,
+    }
 
 
 def _moment(at: datetime | None) -> str | None:

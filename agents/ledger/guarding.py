@@ -8,16 +8,18 @@ from threading import Lock
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Max
+from django.db.models import Count, F, Max, Q
 
 from agents.ledger.actions import Act, act_digest, normalise
 from agents.ledger.halts import open_halt
 from agents.ledger.matchers import read_matchers
 from agents.ledger.matching import Fit, Hit, RuleSet
 from agents.ledger.reading import BITING, stances_of
+from agents.ledger.scoping import lies_within, read_pattern
 from agents.models import Agent, Permit, Rule, RuleClass, RuleMode, RuleStance, Trigger
 from agents.permissions import no_such_agent
 from agents.resolving import Standing, stand
+from governance.asking.models import PermitScope
 from governance.audit.services import append
 from governance.base.errors import Refusal
 from governance.base.keys import words
@@ -30,6 +32,7 @@ WOULD_DENY, WOULD_ASK = "would_deny", "would_ask"
 EVERY_RULE = ""
 _MOST_KEPT = 512
 _LEAST_LENGTH = 4
+_MOST_PERMITS = 20
 _COUNT = """
 INSERT INTO agents_ruleobservation (agent_id, key, day, answer, count) VALUES {rows}
 ON CONFLICT (agent_id, key, day, answer)
@@ -192,7 +195,7 @@ def _asking(
     permit = _permit(question, standing.agent_id, runner, at)
     if permit:
         ref = permit.source.rpartition(":")[2]
-        sentence = f"{ref} permits exactly this act. Consume it before you act."
+        sentence = f"{ref} permits {_permitted(permit)}. Consume it before you act."
         return Answer(
             ALLOW, sentence, code="permitted", rules=biting, observed=observed, permit=ref,
             standing=standing,
@@ -234,10 +237,30 @@ def _said(known: _Known, hit: Hit) -> RuleSaid:
 
 
 def _permit(question: Question, agent_id: int, runner: Runner, at: datetime) -> Permit | None:
-    """An unspent permit for exactly this act in this environment, of this runner."""
+    """A usable permit of this runner: for exactly this act in this environment, or wider."""
     digest = act_digest(environment=question.environment, **question.action)
-    mine = Permit.objects.filter(runner=runner, agent_id=agent_id, act_sha256=digest)
-    return mine.filter(spent_at=None, use_before__gt=at).first()
+    within = Q(act_sha256=digest) & ~Q(scope=PermitScope.PATTERN)
+    within |= Q(scope=PermitScope.PATTERN, environment=question.environment)
+    usable = Permit.objects.filter(
+        within, runner=runner, agent_id=agent_id, spent_at=None, revoked_at=None, use_before__gt=at
+    ).filter(Q(run="") | Q(run=question.run))
+    # The exact act before a pattern, so that a pattern keeps its uses.
+    found = usable.order_by(F("pattern").asc(nulls_first=True), "use_before")[:_MOST_PERMITS]
+    return next((one for one in found if _covers(one, question)), None)
+
+
+def _covers(permit: Permit, question: Question) -> bool:
+    if permit.pattern is None:
+        return True
+    return lies_within(read_pattern(permit.pattern), question.action)
+
+
+def _permitted(permit: Permit) -> str:
+    if permit.scope == PermitScope.ONCE:
+        return "exactly this act"
+    left = permit.most_uses - permit.uses
+    what = "acts like this one" if permit.pattern else "exactly this act"
+    return f"{what}, {left} more time{'' if left == 1 else 's'}"
 
 
 # --- compiled rules -------------------------------------------------------------------------

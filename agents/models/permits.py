@@ -14,11 +14,12 @@ class Permit(models.Model):
     """The right to do the act that the deciders saw: exactly that, once, unless they chose wider.
 
     ``scope`` is ``once``, ``uses``, ``until``, ``run`` or ``pattern``; ``most_uses`` bounds all of
-    them, ``run`` names the run, ``pattern`` is a matcher as in a rule. ``spent_at`` is set when no
-    use is left. ``source`` names the decision (``escalation:ESC-12``); the permit is bound to the
-    digest of the canonical request and to the runner that asked. ``act_sha256`` is of the act
-    alone, in its environment: the guard knows the act, not the request. Empty in permits from
-    before it.
+    them, ``run`` names the run, ``pattern`` is a matcher as in a rule, and holds in
+    ``environment``. ``spent_at`` is set when no use is left. ``source`` names the decision
+    (``escalation:ESC-12``); the permit is bound to the digest of the canonical request and to the
+    runner that asked. ``act_sha256`` is of the act alone, in its environment: the guard knows the
+    act, not the request. Empty in permits from before it. ``reconcile_at`` is when somebody has to
+    look whether it was used and reported; empty once there is nothing to look for.
     """
 
     source = models.CharField(max_length=160, unique=True)
@@ -30,6 +31,7 @@ class Permit(models.Model):
     use_before = models.DateTimeField()
     spent_at = models.DateTimeField(null=True)
     scope = models.CharField(max_length=10, default="once")
+    environment = models.CharField(max_length=40, blank=True)
     run = models.CharField(max_length=200, blank=True)
     pattern = models.JSONField(null=True)
     most_uses = models.PositiveSmallIntegerField(default=1)
@@ -40,10 +42,23 @@ class Permit(models.Model):
     )
     revoked_because = models.CharField(max_length=500, blank=True)
     reminded_at = models.DateTimeField(null=True)
+    reconcile_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(spent_at=None, uses__lt=models.F("most_uses"))
+                | Q(spent_at__isnull=False, uses=models.F("most_uses")),
+                name="%(app_label)s_%(class)s_spent_when_used_up",
+            ),
+            models.CheckConstraint(
+                condition=Q(scope="once", most_uses=1, run="", pattern__isnull=True)
+                | Q(scope__in=["uses", "until"], run="", pattern__isnull=True)
+                | Q(scope="run", pattern__isnull=True) & ~Q(run="")
+                | Q(scope="pattern", pattern__isnull=False) & ~Q(environment=""),
+                name="%(app_label)s_%(class)s_says_its_scope",
+            ),
             models.CheckConstraint(
                 condition=Q(uses__lte=models.F("most_uses")),
                 name="%(app_label)s_%(class)s_within_its_uses",
@@ -63,7 +78,14 @@ class Permit(models.Model):
                 fields=["runner", "act_sha256"], condition=Q(spent_at=None), name="permit_unspent"
             ),
             models.Index(
-                fields=["use_before", "id"], condition=Q(spent_at=None), name="permit_to_reconcile"
+                fields=["reconcile_at", "id"],
+                condition=Q(reconcile_at__isnull=False),
+                name="permit_to_reconcile",
+            ),
+            models.Index(
+                fields=["runner", "agent"],
+                condition=Q(scope="pattern", spent_at=None, revoked_at=None),
+                name="permit_of_a_pattern",
             ),
         ]
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from agents.api.serializers import FindingSerializer
 from agents.models import Tier
 from escalations.models import Escalation, Result, Status, Verdict
+from governance.asking.models import PermitScope
 from governance.base.errors import InvalidInput
 
 Words = serializers.CharField
@@ -111,8 +112,16 @@ class DeciderSerializer(serializers.Serializer[Any]):
 
 
 class PermitSerializer(serializers.Serializer[Any]):
+    scope = serializers.ChoiceField(PermitScope.choices)
     use_before = serializers.DateTimeField()
-    spent_at = serializers.DateTimeField(allow_null=True)
+    spent_at = serializers.DateTimeField(allow_null=True, help_text="When no use was left")
+    uses = serializers.IntegerField()
+    most_uses = serializers.IntegerField()
+    run = Words()
+    pattern = serializers.JSONField(allow_null=True)
+    pattern_text = Words()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    revoked_because = Words()
 
 
 class AnswerSerializer(serializers.Serializer[Any]):
@@ -176,13 +185,30 @@ class WithdrawBody(Strict):
     reason = _text()
 
 
+class ActBody(Strict):
+    kind = Words(max_length=200)
+    target = _text()
+    arguments = serializers.JSONField(required=False)
+
+
 class ConsumeBody(Strict):
     request_sha256 = Words(help_text="Of the request that was decided, as the answer gives it")
+    action = ActBody(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The act about to be done; a permit for a pattern asks for it",
+    )
+    run = _text(max_length=200, help_text="The run that is about to act, for a permit of one run")
 
 
 class ConsumedSerializer(serializers.Serializer[Any]):
     permit = serializers.IntegerField()
     spent_at = serializers.DateTimeField()
+    use = serializers.IntegerField(help_text="Which use of the permit this is")
+    most_uses = serializers.IntegerField()
+    act_sha256 = Words()
+    replayed = serializers.BooleanField(help_text="The same key again: not another use")
     receipt = Words()
 
 

@@ -246,15 +246,32 @@ class Withdraw(RunnerAct):
 
 class Consume(RunnerAct):
     @extend_schema(
-        operation_id="escalations_consume", request=ConsumeBody, responses=ConsumedSerializer
+        operation_id="escalations_consume",
+        request=ConsumeBody,
+        responses=ConsumedSerializer,
+        parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
     )
     def post(self, request: Request, escalation_id: int) -> Response:
-        """Spend the permit, once, directly before the act."""
+        """Use the permit, directly before the act. The same key again is the same use."""
         said = _said(ConsumeBody, request)
-        permit, receipt = acting.consume(
-            escalation_id=escalation_id, runner=_runner(request), at=timezone.now(), **said
+        use, is_new = acting.consume(
+            escalation_id=escalation_id,
+            runner=_runner(request),
+            idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
+            at=timezone.now(),
+            **said,
         )
-        return Response({"permit": permit.pk, "spent_at": permit.spent_at, "receipt": receipt})
+        return Response(
+            {
+                "permit": use.permit_id,
+                "spent_at": use.at,
+                "use": use.number,
+                "most_uses": use.permit.most_uses,
+                "act_sha256": use.act_sha256,
+                "replayed": not is_new,
+                "receipt": use.receipt,
+            }
+        )
 
 
 class ReportOutcome(RunnerAct):

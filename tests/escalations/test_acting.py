@@ -270,14 +270,53 @@ def test_the_acts_of_anybody_but_its_runner_find_no_case(other):
 def test_the_permit_is_spent_once():
     case = ask(action=ACT)
     approve(case)
-    permit, receipt = spent(case)
-    assert permit.spent_at == LATER
-    assert receipt.count(".") == 2
+    use, is_new = spent(case)
+    assert (use.permit.spent_at, use.number, is_new) == (LATER, 1, True)
+    assert use.receipt.count(".") == 2
     with pytest.raises(Conflict):
         spent(case)
     answer = answer_of(load_case(case.pk))
     assert answer["next"] == "proceed"
     assert answer["permit"]["spent_at"]
+
+
+def test_a_use_that_is_asked_for_again_is_the_same_and_no_news():
+    case = ask(action=ACT)
+    approve(case)
+    first, _ = spent(case, idempotency_key="k")
+    case.refresh_from_db()
+    again, is_new = spent(case, idempotency_key="k")
+    assert (again, again.receipt, is_new) == (first, first.receipt, False)
+    assert Escalation.objects.get(pk=case.pk).revision == case.revision
+    with pytest.raises(Conflict):
+        spent(case, idempotency_key="k2")
+
+
+def test_nothing_is_done_after_the_outcome_is_reported():
+    case = ask(action=ACT)
+    approve(case)
+    Permit.objects.filter(source=case.subject).update(scope="uses", most_uses=3)
+    spent(case)
+    reported(case)
+    with pytest.raises(Conflict) as refused:
+        spent(case)
+    assert refused.value.code == "reported"
+
+
+def test_a_revoked_permit_says_do_not_proceed():
+    case = ask(action=ACT)
+    approve(case)
+    acting.revoke(escalation_id=case.pk, by=approver(), reason="The plan changed.", at=LATER)
+    answer = answer_of(load_case(case.pk))
+    assert (answer["proceed"], answer["next"]) == (False, "stop")
+    assert answer["message"] == "Revoked: The plan changed."
+    assert answer["permit"]["revoked_at"]
+    assert "Revoked: The plan changed. Do not proceed." in answer_markdown(load_case(case.pk))
+    revision = Escalation.objects.get(pk=case.pk).revision
+    acting.revoke(escalation_id=case.pk, by=approver(), reason="Again.", at=LATER)
+    assert Escalation.objects.get(pk=case.pk).revision == revision
+    with pytest.raises(NotThere):
+        acting.revoke(escalation_id=ask(task="x").pk, by=approver(), reason="No.", at=LATER)
 
 
 def test_an_expired_permit_and_another_request_are_refused():

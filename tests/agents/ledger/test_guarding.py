@@ -7,7 +7,7 @@ import pytest
 from agents.ledger import guarding
 from agents.ledger.guarding import Question, escalation_for, guard
 from agents.ledger.services import judge_rule
-from agents.models import Halt, RuleObservation
+from agents.models import Halt, Permit, RuleObservation
 from agents.releasing.services import release, suspend
 from agents.reviewing.services import submit_version
 from escalations import acting
@@ -281,6 +281,55 @@ def test_no_permit_opens_what_an_enforced_rule_denies(runner):
     set_rule(DEPENDENCIES, "dependencies", "enforced")
     permitted(runner)
     assert ask(runner).answer == "deny"
+
+
+def widened(case, **scope):
+    """The permit as the decider could have granted it."""
+    Permit.objects.filter(source=case.subject).update(**scope)
+
+
+def test_a_permit_for_several_uses_opens_its_act_until_they_are_used(runner):
+    set_rule(DEPENDENCIES, "dependencies")
+    case = permitted(runner)
+    widened(case, scope="uses", most_uses=2)
+    for _ in range(2):
+        assert ask(runner).permit == case.ref
+        acting.consume(
+            escalation_id=case.pk, runner=runner, request_sha256=case.request_sha256, at=NOW
+        )
+    assert ask(runner).answer == "approval_required"
+
+
+def test_a_permit_for_a_run_opens_nothing_in_another_run(runner):
+    set_rule(DEPENDENCIES, "dependencies")
+    case = permitted(runner)
+    widened(case, scope="run", most_uses=5, run="build-7")
+    assert ask(runner, run="build-7").permit == case.ref
+    assert ask(runner, run="build-8").answer == "approval_required"
+    assert ask(runner, run="").answer == "approval_required"
+
+
+def test_a_permit_for_a_pattern_opens_what_lies_within_it(runner):
+    set_rule(DEPENDENCIES, "dependencies")
+    case = permitted(runner)
+    pattern = {"command": {"program": ["pip"], "subcommands": ["install"], "words": ["flask*"]}}
+    widened(case, scope="pattern", most_uses=5, pattern=pattern, environment="production")
+    answer = ask(runner, "pip install flask-login")
+    assert (answer.answer, answer.permit) == ("allow", case.ref)
+    assert "5 more times" in answer.sentence
+    # Nor the act that was shown: the decider stated another scope.
+    assert ask(runner).answer == "approval_required"
+    assert ask(runner, "pip install flask --index-url x").answer == "approval_required"
+    assert ask(RunnerFactory(), "pip install flask").answer == "approval_required"
+    widened(case, environment="staging")
+    assert ask(runner, "pip install flask").answer == "approval_required"
+
+
+def test_a_revoked_permit_opens_nothing(runner):
+    set_rule(DEPENDENCIES, "dependencies")
+    case = permitted(runner)
+    acting.revoke(escalation_id=case.pk, by=cases.approver(), reason="No.", at=NOW)
+    assert ask(runner).answer == "approval_required"
 
 
 # --- cost -----------------------------------------------------------------------------------
