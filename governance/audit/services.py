@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from governance.audit.actors import Actor
 from governance.audit.models import GENESIS, AuditEvent, Stream
@@ -30,32 +30,79 @@ def append(
     ``data`` is JSON without floats and without personal data beyond ids. Locks the stream's
     head until the transaction ends, so lock the subject's own row first.
     """
+    draft = Draft(stream=stream, kind=kind, by=by, at=at, subject=subject, data=data)
+    return append_many([draft])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event that is to be written; see :func:`append` for what it may hold."""
+
+    stream: str
+    kind: str
+    by: Actor
+    at: datetime
+    subject: str = ""
+    data: Mapping[str, Any] | None = None
+
+
+def append_many(drafts: Sequence[Draft]) -> list[AuditEvent]:
+    """Add events to the streams they name, in this order, with a handful of statements."""
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("history is written in the transaction of the change it records")
-    head = _locked_head(stream)
-    number = head.length + 1
-    about = subject or stream
-    body = _body(head.name, number, kind, by, about, at, data or {})
-    digest = _link(bytes(head.head), body)
-    event = AuditEvent.objects.create(
+    heads = _locked_heads({draft.stream for draft in drafts})
+    events = [_next_event(heads[draft.stream], draft) for draft in drafts]
+    AuditEvent.objects.bulk_create(events)
+    _advance(list(heads.values()))
+    return events
+
+
+def _next_event(head: Stream, draft: Draft) -> AuditEvent:
+    """The event that follows the head, which moves on in memory."""
+    number, previous = head.length + 1, bytes(head.head)
+    about = draft.subject or draft.stream
+    body = _body(head.name, number, draft.kind, draft.by, about, draft.at, draft.data or {})
+    head.length, head.head = number, _link(previous, body)
+    return AuditEvent(
         stream=head,
         number=number,
-        kind=kind,
-        actor=str(by),
+        kind=draft.kind,
+        actor=str(draft.by),
         subject=about,
-        at=at,
+        at=draft.at,
         body=body,
-        previous=bytes(head.head),
-        digest=digest,
+        previous=previous,
+        digest=head.head,
     )
-    head.length, head.head = number, digest
-    head.save(update_fields=["length", "head"])
-    return event
 
 
-def _locked_head(name: str) -> Stream:
-    Stream.objects.bulk_create([Stream(name=name)], ignore_conflicts=True)
-    return Stream.objects.select_for_update().get(name=name)
+def _locked_heads(names: Collection[str]) -> dict[str, Stream]:
+    """The heads, locked in one order for everybody: two who want the same ones cannot block."""
+    heads = _lock(names)
+    if len(heads) < len(names):
+        missing = [Stream(name=name) for name in sorted(set(names) - set(heads))]
+        Stream.objects.bulk_create(missing, ignore_conflicts=True)
+        heads |= _lock({head.name for head in missing})
+    return heads
+
+
+def _lock(names: Collection[str]) -> dict[str, Stream]:
+    heads = Stream.objects.filter(name__in=names).order_by("name").select_for_update()
+    return {head.name: head for head in heads}
+
+
+def _advance(heads: Sequence[Stream]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE audit_stream SET length = new.length, head = new.head"
+            " FROM unnest(%s::text[], %s::bigint[], %s::bytea[]) AS new (name, length, head)"
+            " WHERE audit_stream.name = new.name",
+            [
+                [head.name for head in heads],
+                [head.length for head in heads],
+                [bytes(head.head) for head in heads],
+            ],
+        )
 
 
 def lock_if_free(stream: str) -> bool:
@@ -63,8 +110,16 @@ def lock_if_free(stream: str) -> bool:
 
     For background work that holds other locks: waiting here could end in a deadlock.
     """
-    heads = Stream.objects.filter(name=stream)
-    return heads.select_for_update(skip_locked=True).exists() or not heads.exists()
+    return stream in lock_those_free([stream])
+
+
+def lock_those_free(streams: Collection[str]) -> set[str]:
+    """Lock the heads that nobody else is writing to, without waiting; says which those are."""
+    heads = Stream.objects.filter(name__in=streams)
+    free = set(heads.select_for_update(skip_locked=True).values_list("name", flat=True))
+    if len(free) < len(set(streams)):
+        free |= set(streams) - set(heads.values_list("name", flat=True))
+    return free
 
 
 def _body(

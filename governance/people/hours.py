@@ -24,9 +24,12 @@ LONGEST = timedelta(days=15)
 class Window(Protocol):
     """Quiet hours: on ``weekdays`` (0 is Monday) from ``starts``, perhaps over midnight."""
 
-    weekdays: Sequence[int]
-    starts: time
-    ends: time
+    @property
+    def weekdays(self) -> Sequence[int]: ...
+    @property
+    def starts(self) -> time: ...
+    @property
+    def ends(self) -> time: ...
 
 
 @lru_cache(maxsize=700)
