@@ -14,6 +14,7 @@ from escalations.schema import ActionPayload, RaisePayload
 from governance.base.canonical import digest_of
 
 LONGEST_KIND = 80
+LONGEST_TRIGGER = 120
 
 
 def kept_facts(
@@ -21,7 +22,7 @@ def kept_facts(
 ) -> dict[str, Any]:
     """The columns of the case that say what the question touches, and which questions equal it."""
     return {
-        "triggers": assessed.triggers,
+        "triggers": [key[:LONGEST_TRIGGER] for key in assessed.triggers],
         "principles": assessed.principles,
         "action_kind": _kind(payload.action),
         "group_key": group_key(agent, payload, environment=environment),

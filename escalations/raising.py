@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from agents.ledger.halts import halt
 from agents.models import Agent, AgentVersion, Environment, Release
 from escalations.cases import notify
+from escalations.facts import facts_of, kept_facts
 from escalations.models import Escalation, Option, Presence
 from escalations.noticing import findings_of
 from escalations.permissions import excluded_people
@@ -109,6 +110,7 @@ def _draft(
         wait_until=payload.wait_until,
         opened_at=at,
         **_handling(assessed),
+        **kept_facts(agent, payload, assessed, environment=environment),
     )
 
 
@@ -145,6 +147,13 @@ def _open(case: Escalation, payload: RaisePayload, at: datetime) -> None:
             run=case.run,
             at=at,
         )
+    ask_people(case, payload, by=by, at=at)
+    append(stream=case.subject, kind="escalation.raised", by=by, at=at, data=_facts(case))
+    notify(case)
+
+
+def ask_people(case: Escalation, payload: RaisePayload, *, by: Actor, at: datetime) -> None:
+    """Open the question about a case, in the caller's transaction."""
     open_ask(
         kind=AskKind.CASE,
         subject=case.subject,
@@ -155,9 +164,10 @@ def _open(case: Escalation, payload: RaisePayload, at: datetime) -> None:
         about=_in_short(case),
         by=by,
         at=at,
+        facts=facts_of(case, payload),
+        owner_id=case.agent.owner_id,
+        group_key=case.group_key,
     )
-    append(stream=case.subject, kind="escalation.raised", by=by, at=at, data=_facts(case))
-    notify(case)
 
 
 def _in_short(case: Escalation) -> str:
