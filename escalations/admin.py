@@ -22,7 +22,7 @@ from governance.people.admin import ReadOnlyInAdmin, ReadOnlyInline
 from governance.people.models import User
 from governance.people.refusals import record
 from governance.people.services import actor_of
-from governance.people.signed_in import person
+from governance.people.signed_in import level_of, person
 
 METHOD = "admin"
 DIGITS = 18
@@ -107,6 +107,7 @@ class EscalationAdmin(ReadOnlyInAdmin):
                 escalation_id=case.pk,
                 by=by,
                 method=METHOD,
+                level=level_of(request),
                 at=timezone.now(),
                 shown_as=template_version(ADMIN),
                 **form.answer(),

@@ -40,6 +40,15 @@ def locked_ask(case: Escalation) -> Ask:
     return Ask.objects.select_for_update(no_key=True).get(subject=case.subject, closed_at=None)
 
 
+def latest_ask(case: Escalation) -> Ask:
+    """The question to people about a case, locked; closed where the case is settled."""
+    asks = Ask.objects.select_for_update(no_key=True).filter(subject=case.subject)
+    ask = asks.order_by("-pk").first()
+    if ask is None or (case.is_unresolved and ask.closed_at is not None):
+        raise Conflict(f"Nobody is asked about {case.ref}. The portal repairs this by itself.")
+    return ask
+
+
 def check_unresolved(case: Escalation) -> None:
     """Refuse to touch a case that is settled already."""
     if not case.is_unresolved:

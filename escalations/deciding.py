@@ -1,6 +1,6 @@
 """People decide: votes under the lock of the case, and exactly one decision."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,17 +9,23 @@ from django.db import transaction
 
 from agents.ledger.actions import act_digest
 from agents.permits import grant_permit
-from escalations.answers import agreeing, request_of, same_choice, standing_words, words_of
-from escalations.cases import locked_ask, locked_case, settle, tell
-from escalations.models import Ballot, Decision, Escalation, Option, Status, Verdict
-from escalations.permissions import check_may_decide
-from governance.asking.models import Ask
+from escalations import scopes
+from escalations.answers import agreeing, request_of, same_choice, voter_of, words_of
+from escalations.asked import stands_in_for
+from escalations.cases import latest_ask, locked_case, settle, tell
+from escalations.counting import Quorum
+from escalations.demands import check_complete, check_demands, check_level, chosen_option
+from escalations.models import Ballot, Decision, Escalation, Status, Verdict
+from escalations.permissions import answers_as_owner, check_may_decide
+from escalations.scopes import Scope
+from governance.asking.models import Ask, Authentication, PermitScope
+from governance.asking.policies.rules import Rules
 from governance.asking.services import close_ask
 from governance.audit.receipts import sign
 from governance.audit.services import append
 from governance.base.canonical import sha256_hex
-from governance.base.errors import Conflict, InvalidInput, NotPermitted, TooLarge
-from governance.people.models import Role, User
+from governance.base.errors import Conflict, InvalidInput, TooLarge
+from governance.people.models import Membership, User
 from governance.people.services import actor_of
 
 LONGEST_TEXT = 10_000
@@ -45,15 +51,19 @@ def decide(
     next_steps: Iterable[str] = (),
     reason: str = "",
     shown_as: str = BY_API,
+    level: str = Authentication.SIGNED_IN,
+    scope: Scope | None = None,
 ) -> Decision | None:
     """One person's vote; the decision once the policy is met, None while more votes are needed.
 
     ``seen_sha256`` is of the request that was shown, ``shown_as`` names the template that showed
-    it. The same vote again returns the same; a different one, or one on a settled case, is a
-    :class:`Conflict`.
+    it, ``level`` is what the person has proved (``Authentication``), ``scope`` how far a permit
+    may reach. The same vote again returns the same; a different one, or one on a settled case,
+    is a :class:`Conflict`. Too low a level is refused with the code ``authentication``.
     """
     case = locked_case(escalation_id)
-    check_may_decide(by, case)
+    ask = latest_ask(case)
+    check_may_decide(by, case, ask)
     ballot = Ballot(
         escalation=case,
         voter=by,
@@ -67,35 +77,67 @@ def decide(
         request_sha256=seen_sha256,
         template_version=shown_as,
         method=method,
+        level=str(level),
+        by_owner=by.pk == case.agent.owner_id,
         at=at,
     )
-    ballot.option = _option(case, verdict, option_key)
-    _check_complete(ballot)
+    ballot.option = chosen_option(case, verdict, option_key)
+    check_complete(ballot)
     earlier = case.ballots.filter(voter=by).first()
     if earlier:
         return _again(case, earlier, ballot)
     _check_open(case, ballot)
-    _check_option_demands(case, ballot)
-    ask = locked_ask(case)
-    check_may_decide(by, case, ask)
+    _check_not_spoken_for(case, by)
+    rules = Rules.of(ask.rules)
+    check_level(case, rules, level)
+    check_demands(case, rules, ballot)
+    ballot.scope = scopes.kept(_scope(case, rules, ballot, scope))
+    ballot.on_behalf_of = stands_in_for(by, case, ask, at=at)
     ballot.save(force_insert=True)
     return _count(case, ask, ballot)
 
 
+def _scope(case: Escalation, rules: Rules, ballot: Ballot, scope: Scope | None) -> Scope | None:
+    """Only an approved option permits anything, so nothing else has a scope."""
+    if ballot.verdict != Verdict.APPROVED_OPTION:
+        return None
+    action = request_of(case).get("action")
+    return scopes.checked(scope, case=case, rules=rules, action=action, at=ballot.at)
+
+
 def _count(case: Escalation, ask: Ask, ballot: Ballot) -> Decision | None:
-    """Decide when enough people chose the same; one rejection is enough to stop."""
-    votes = agreeing(ballot, list(case.ballots.select_related("voter").order_by("id")))
-    if ballot.verdict != Verdict.REJECTED and len(votes) < ask.required_votes:
-        _record(case, ballot, "escalation.voted", {"needed": ask.required_votes})
+    """Decide when enough people chose the same; by policy the agent's owner answers alone."""
+    cast = case.ballots.select_related("voter", "on_behalf_of").order_by("id")
+    votes = agreeing(ballot, list(cast))
+    quorum = quorum_of(ask)
+    teams = teams_of_voters(votes) if quorum.teams else [()] * len(votes)
+    is_met = quorum.is_met(teams, rejecting=ballot.verdict == Verdict.REJECTED)
+    if not is_met and not answers_as_owner(ballot.voter, case, ask):
+        _record(case, ballot, "escalation.voted", {"needed": quorum.votes})
         tell(case)
         return None
     return conclude(case, ballot, votes)
 
 
+def quorum_of(ask: Ask) -> Quorum:
+    """How many votes the question takes, by the copy of its policy."""
+    rules = Rules.of(ask.rules)
+    return Quorum(ask.required_votes, tuple(rules.teams), rules.one_rejection_ends)
+
+
+def teams_of_voters(votes: Sequence[Ballot]) -> list[set[int]]:
+    """The teams of each voter. Who stands in for somebody votes with their own teams."""
+    found: dict[int, set[int]] = {vote.voter_id: set() for vote in votes}
+    for user, team in Membership.objects.filter(user__in=found).values_list("user", "team"):
+        found[user].add(team)
+    return [found[vote.voter_id] for vote in votes]
+
+
 def conclude(case: Escalation, ballot: Ballot, votes: list[Ballot]) -> Decision:
-    """Settle a locked case with a vote that meets the policy; its permit, receipt and news."""
+    """The decision that these votes make, with all that follows; in the caller's transaction."""
     permits = case.has_action and ballot.verdict == Verdict.APPROVED_OPTION
-    use_before = ballot.at + _permit_lifetime() if permits else None
+    scope = scopes.joint(votes)
+    use_before = scopes.ends_at(scope, at=ballot.at, lifetime=_lifetime()) if permits else None
     settle(case, Status.DECIDED, at=ballot.at)
     decision = Decision.objects.create(
         escalation=case,
@@ -109,25 +151,35 @@ def conclude(case: Escalation, ballot: Ballot, votes: list[Ballot]) -> Decision:
     because = "answered_by_a_standing_decision" if ballot.standing_id else "decided"
     close_ask(subject=case.subject, because=because, by=by, at=ballot.at)
     if use_before:
-        grant_permit(
-            source=case.subject,
-            agent=case.agent,
-            runner=case.runner,
-            request_sha256=case.request_sha256,
-            act_sha256=_act_sha256(case),
-            at=ballot.at,
-            use_before=use_before,
-            by=by,
-        )
+        _permit(case, ballot, scope, use_before)
     receipt_sha256 = sha256_hex(decision.receipt.encode())
     _record(case, ballot, "escalation.decided", {"receipt_sha256": receipt_sha256})
     tell(case)
     return decision
 
 
+def _permit(case: Escalation, ballot: Ballot, scope: Scope, use_before: datetime) -> None:
+    grant_permit(
+        source=case.subject,
+        agent=case.agent,
+        runner=case.runner,
+        request_sha256=case.request_sha256,
+        act_sha256=_act_sha256(case),
+        environment=case.environment,
+        scope=str(scope.kind),
+        most_uses=scope.most_uses,
+        run=case.run if scope.kind == PermitScope.RUN else "",
+        pattern=scope.pattern,
+        at=ballot.at,
+        use_before=use_before,
+        by=actor_of(ballot.voter),
+    )
+
+
 def _receipt(
     case: Escalation, ballot: Ballot, votes: list[Ballot], use_before: datetime | None
 ) -> str:
+    scope = scopes.as_answer(scopes.joint(votes), run=case.run) if use_before else None
     return sign(
         audience=f"runner:{case.runner.slug}",
         subject=case.subject,
@@ -137,16 +189,9 @@ def _receipt(
             "agent": case.agent.slug,
             "request_sha256": case.request_sha256,
             **words_of(ballot, votes, use_before=use_before),
-            "decided_by": [
-                {
-                    "id": vote.voter_id,
-                    "name": str(vote.voter),
-                    "method": vote.method,
-                    **(standing_words(vote) if vote.standing_id else {}),
-                }
-                for vote in votes
-            ],
+            "decided_by": [{"id": vote.voter_id, **voter_of(vote)} for vote in votes],
             "action": request_of(case).get("action") if use_before else None,
+            "scope": scope,
         },
     )
 
@@ -164,6 +209,10 @@ def _record(case: Escalation, ballot: Ballot, kind: str, more: dict[str, Any]) -
             "request_sha256": ballot.request_sha256,
             "template_version": ballot.template_version,
             "method": ballot.method,
+            "level": ballot.level,
+            "on_behalf_of": ballot.on_behalf_of.subject if ballot.on_behalf_of else None,
+            "by_owner": ballot.by_owner,
+            "scope": ballot.scope,
             **more,
         },
     )
@@ -180,7 +229,7 @@ def _act_sha256(case: Escalation) -> str:
     )
 
 
-def _permit_lifetime() -> timedelta:
+def _lifetime() -> timedelta:
     lifetime: timedelta = settings.PERMIT_LIFETIME
     return lifetime
 
@@ -209,39 +258,12 @@ def _check_open(case: Escalation, ballot: Ballot) -> None:
         )
 
 
-def _option(case: Escalation, verdict: str, key: str) -> Option | None:
-    if verdict not in Verdict.values:
-        raise InvalidInput(f"A verdict is one of {', '.join(Verdict.values)}.")
-    if verdict != Verdict.APPROVED_OPTION:
-        if key:
-            raise InvalidInput("Only an approval names an option.")
-        return None
-    option = case.options.filter(key=key).first() if key else None
-    if option is None:
-        raise InvalidInput("Choose one of the options that the case offers.", code="no_such_option")
-    return option
-
-
-def _check_complete(ballot: Ballot) -> None:
-    if ballot.verdict == Verdict.OTHER_APPROACH and not ballot.approach:
-        raise InvalidInput("Say what to do instead.", code="approach_needed")
-    if ballot.verdict == Verdict.REJECTED and not ballot.reason:
-        raise InvalidInput("Say why the agent must not proceed.", code="reason_needed")
-
-
-def _check_option_demands(case: Escalation, ballot: Ballot) -> None:
-    """A runner's option may demand more of the decider than the portal does, never less."""
-    if ballot.option is None:
-        return
-    asked = request_of(case).get("options", [])
-    option: dict[str, Any] = next((one for one in asked if one.get("key") == ballot.option.key), {})
-    if option.get("requires_comment") and not ballot.reason:
-        raise InvalidInput("This option asks for your reason.", code="reason_needed")
-    authority = option.get("authority", "").strip().lower()
-    if authority in Role.values and authority not in ballot.voter.roles:
-        label = Role(authority).label.lower()
-        raise NotPermitted(
-            f"This option asks for somebody who is {label} as well.", code="authority"
+def _check_not_spoken_for(case: Escalation, by: User) -> None:
+    """Who is back cannot add a second voice to that of the colleague who stood in."""
+    stood_in = case.ballots.filter(on_behalf_of=by).select_related("voter").first()
+    if stood_in:
+        raise Conflict(
+            f"{stood_in.voter} has voted on {case.ref} on your behalf already.", code="voted"
         )
 
 

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from agents.models import Tier
 from escalations.cases import NO_SUCH_CASE
 from escalations.models import Escalation, EscalationQuerySet
 from governance.asking.models import Ask
+from governance.asking.policies.rules import Rules
 from governance.base.errors import NotPermitted, NotThere, sentence_of
 from governance.people.models import Runner, User
 from governance.people.permissions import Permission, check, has
@@ -34,12 +36,22 @@ def check_may_decide(by: Any, case: Escalation, ask: Ask | None = None) -> None:
     """Raise with the sentence unless this person may decide; superusers are not exempt."""
     if isinstance(by, Runner) or not isinstance(by, User):
         raise NotPermitted(ONLY_PEOPLE, code="only_people")
+    if answers_as_owner(by, case, ask):
+        return
     check(by, Permission.DECIDE)
     reason = excluded_people(case).get(by.pk)
     if reason is None and ask is not None and by.pk in ask.excluded:
         reason = "you were part of it when it was asked"
     if reason:
         raise NotPermitted(f"Somebody else has to decide {case.ref}: {reason}.", code="four_eyes")
+
+
+def answers_as_owner(by: User, case: Escalation, ask: Ask | None) -> bool:
+    """By policy only: the agent's owner, on a question of low risk that carries no act."""
+    if ask is None or by.pk != case.agent.owner_id or not has(by, Permission.VIEW):
+        return False
+    is_mild = case.risk == Tier.LOW and not case.has_action
+    return is_mild and Rules.of(ask.rules).owner_may_answer
 
 
 def may_decide(by: Any, case: Escalation, ask: Ask | None = None) -> tuple[bool, str]:

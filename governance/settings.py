@@ -216,6 +216,16 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
+# How often the auditor looks for what must never be.
+AUDIT_SECONDS = env.int("AUDIT_SECONDS", default=60)
+if AUDIT_SECONDS < 5:
+    raise ImproperlyConfigured("AUDIT_SECONDS must be at least 5.")
+CELERY_BEAT_SCHEDULE["audit"] = {
+    "task": "asking.audit",
+    "schedule": timedelta(seconds=AUDIT_SECONDS),
+    "options": {"expires": AUDIT_SECONDS},
+}
+
 AUTH_USER_MODEL = "people.User"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",

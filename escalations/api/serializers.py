@@ -7,7 +7,7 @@ from rest_framework import serializers
 from agents.api.serializers import FindingSerializer
 from agents.models import Tier
 from escalations.models import Escalation, Result, Status, Verdict
-from governance.asking.models import PermitScope
+from governance.asking.models import Authentication, PermitScope
 from governance.base.errors import InvalidInput
 
 Words = serializers.CharField
@@ -77,6 +77,9 @@ class RaiseBody(serializers.Serializer[Any]):
     action = ActionBody(required=False)
     blocking = serializers.BooleanField(required=False, help_text="A claim")
     wait_until = serializers.DateTimeField(required=False)
+    supersedes = Words(
+        required=False, max_length=40, help_text="An open case of yours that this one replaces"
+    )
 
 
 class RaisedSerializer(serializers.Serializer[Any]):
@@ -104,7 +107,9 @@ class QuestionSerializer(serializers.Serializer[Any]):
 class DeciderSerializer(serializers.Serializer[Any]):
     name = Words()
     method = Words()
-    on_behalf_of = Words(allow_null=True)
+    level = serializers.ChoiceField(Authentication.choices, help_text="What they had proved")
+    on_behalf_of = Words(allow_null=True, help_text="Who was away and stood for")
+    by_owner = serializers.BooleanField(help_text="The agent's own owner")
     standing = serializers.BooleanField(help_text="A standing decision answered in this name")
     source = Words(  # type: ignore[assignment]  # also a name of DRF's own
         allow_null=True, help_text="The case that the standing decision stands on"
@@ -230,6 +235,17 @@ class OutcomeSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
+class ScopeBody(Strict):
+    """How far the permit may reach, where the policy allows more than the exact act, once."""
+
+    kind = serializers.ChoiceField(PermitScope.choices)
+    uses = serializers.IntegerField(required=False, allow_null=True, default=None)
+    until = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    pattern = serializers.JSONField(
+        required=False, allow_null=True, default=None, help_text="A matcher as in a rule"
+    )
+
+
 class BallotBody(Strict):
     verdict = serializers.ChoiceField(Verdict.choices)
     option = _text()
@@ -240,3 +256,4 @@ class BallotBody(Strict):
     next_steps = serializers.ListField(child=Words(), required=False, default=list)
     reason = _text()
     seen_sha256 = Words(help_text="`request_sha256` of the request that you were shown")
+    scope = ScopeBody(required=False, allow_null=True, default=None)

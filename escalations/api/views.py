@@ -37,11 +37,13 @@ from escalations.deciding import decide
 from escalations.models import UNRESOLVED, Escalation, Presence, Status
 from escalations.permissions import case_for, cases_for
 from escalations.raising import raise_case
+from escalations.scopes import Scope as PermitReach
 from governance.asking.links import method_of
 from governance.base.errors import InvalidInput
 from governance.base.renderers import MarkdownRenderer
 from governance.people.api.permissions import Person, person_or_runner_with, runner_with
 from governance.people.models import Runner, RunnerKey, Scope, User
+from governance.people.signed_in import level_of
 
 RAISE = {"application/json": RaiseBody, "text/markdown": OpenApiTypes.STR}
 ANSWER = {
@@ -299,14 +301,21 @@ class Ballots(APIView):
         operation_id="escalations_vote", request=BallotBody, responses={201: AnswerSerializer}
     )
     def post(self, request: Request, escalation_id: int) -> Response:
-        """Vote. The decision follows when the policy is met."""
+        """Vote. The decision follows when the policy is met.
+
+        403 with the code `authentication` and `needs` where the policy asks for a stronger
+        proof of who you are: give it on the portal's pages, then vote again.
+        """
         said = _said(BallotBody, request)
+        scope = said.pop("scope")
         case = case_for(request.user, escalation_id)
         decide(
             escalation_id=case.pk,
             by=cast(User, request.user),
             option_key=said.pop("option"),
             method=method_of(request._request, subject=case.subject),
+            level=level_of(request._request),
+            scope=PermitReach(**scope) if scope else None,
             at=timezone.now(),
             **said,
         )

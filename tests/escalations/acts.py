@@ -8,6 +8,7 @@ from escalations.deciding import decide
 from escalations.models import Decision, Escalation
 from escalations.raising import raise_case
 from escalations.schema import read_payload
+from governance.asking.models import Ask, Authentication
 from governance.base.canonical import canonical
 from governance.people.models import Role, Runner, User
 from tests.factories import NOW, RunnerFactory, UserFactory
@@ -90,6 +91,7 @@ def approve(case: Escalation, by: User | None = None, **changes: Any) -> Decisio
         "option_key": "jwt" if case.options.filter(key="jwt").exists() else "carry-out",
         "seen_sha256": case.request_sha256,
         "method": "session",
+        "level": Authentication.FRESH,
         "at": NOW,
     }
     return decide(escalation_id=case.pk, by=by or approver(), **said | changes)
@@ -98,3 +100,12 @@ def approve(case: Escalation, by: User | None = None, **changes: Any) -> Decisio
 def reject(case: Escalation, by: User | None = None, **changes: Any) -> Decision | None:
     said = {"verdict": "rejected", "option_key": "", "reason": "Too risky."}
     return approve(case, by, **said | changes)
+
+
+def rules_of(case: Escalation, *, votes: int | None = None, **rules: Any) -> Escalation:
+    """The same case, its question asked under other rules."""
+    asked = Ask.objects.get(subject=case.subject)
+    asked.rules = asked.rules | rules
+    asked.required_votes = votes or asked.required_votes
+    asked.save()
+    return case

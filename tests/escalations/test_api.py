@@ -15,7 +15,17 @@ from escalations.thread import ask_runner
 from governance.audit.models import AuditEvent
 from governance.people.models import Role, Scope
 from governance.people.services import issue_key
-from tests.escalations.acts import ACT, BODY, agent, approve, approver, ask, reject, version
+from tests.escalations.acts import (
+    ACT,
+    BODY,
+    agent,
+    approve,
+    approver,
+    ask,
+    reject,
+    rules_of,
+    version,
+)
 from tests.factories import RunnerFactory, UserFactory
 from tests.shared import shared
 
@@ -438,3 +448,23 @@ def test_the_author_of_the_acting_version_is_refused_in_the_api():
 def test_the_description_names_every_field_of_a_question_and_an_answer():
     assert set(RaiseBody().fields) == set(RaisePayload.__struct_fields__) - {"unknown"}
     assert set(AnswerSerializer().fields) == set(answer_of(load_case(ask().pk)))
+
+
+def test_a_vote_with_too_weak_a_proof_is_told_which_one_it_needs():
+    case, client = rules_of(ask(), authentication="passkey"), signed_in(approver())
+    answer = vote(client, case)
+    assert answer.status_code == 403
+    assert answer["Content-Type"] == "application/problem+json"
+    assert (answer.json()["code"], answer.json()["needs"]) == ("authentication", "passkey")
+    assert not Decision.objects.exists()
+
+
+def test_a_vote_may_permit_more_where_the_policy_allows_it():
+    case, client = ask(action=ACT), signed_in(approver())
+    wider = {"kind": "uses", "uses": 3}
+    assert vote(client, case, scope=wider).json()["code"] == "scope"
+    rules_of(case, permit_scopes=["uses"])
+    assert vote(client, case, scope=wider | {"by": "Ada"}).status_code == 400
+    answer = vote(client, case, scope=wider)
+    assert answer.status_code == 201
+    assert (answer.json()["permit"]["scope"], answer.json()["permit"]["most_uses"]) == ("uses", 3)

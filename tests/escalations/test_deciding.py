@@ -88,7 +88,19 @@ def test_the_receipt_says_what_the_answer_says():
         assert claims[name] == answer[name]
     for name in ("decided_at", "use_before", "request_sha256", "next_steps", "reason", "ref"):
         assert claims[name] == answer[name]
-    assert claims["decided_by"] == [{"id": user.pk, "name": "Ada", "method": "session"}]
+    assert claims["decided_by"] == [{"id": user.pk, **answer["decided_by"][0]}]
+    assert answer["decided_by"] == [
+        {
+            "name": "Ada",
+            "method": "session",
+            "level": "fresh",
+            "on_behalf_of": None,
+            "by_owner": False,
+            "standing": False,
+            "source": None,
+        }
+    ]
+    assert claims["scope"]["kind"] == "once"
     assert claims["action"] == ACT
 
 
