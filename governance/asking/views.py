@@ -20,6 +20,7 @@ from governance.asking.links import SESSION_KEY, find_link, link_in_session
 from governance.asking.models import ReviewLink
 from governance.asking.throttle import count_failure, is_throttled
 from governance.base.errors import NotPermitted
+from governance.base.schema import misfit
 from governance.people.models import User
 from governance.people.refusals import record
 from governance.people.services import actor_of
@@ -121,8 +122,8 @@ def _unready(reason: str) -> JsonResponse:
 def health_scheduler(request: HttpRequest) -> HttpResponse:
     """Whether reminders go out: 503 once three cycles are missing."""
     try:
-        now = pulse(at=timezone.now())
+        now, complaint = pulse(at=timezone.now()), misfit()
     except DatabaseError:
         return _unready("The database cannot be reached.")
-    status = "ok" if now.alive else "stopped"
-    return JsonResponse({"status": status, **asdict(now)}, status=200 if now.alive else 503)
+    told = {"status": "ok" if now.alive else "stopped", "schema": complaint, **asdict(now)}
+    return JsonResponse(told, status=200 if now.alive else 503)

@@ -94,6 +94,5 @@ _TABLES = (
     "escalations_message",
     "escalations_outcome",
 )
-APPEND_ONLY = " UNION ALL ".join(
-    f"SELECT '{table} ' || id, md5(t::text) FROM {table} t" for table in _TABLES
-)
+_ROWS = "SELECT '{0} ' || id, md5(t::text) FROM {0} t"
+APPEND_ONLY = " UNION ALL ".join(_ROWS.format(table) for table in _TABLES)
