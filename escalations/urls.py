@@ -1,9 +1,9 @@
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from escalations import views
 from escalations.converters import CASE
 
-urlpatterns: list[URLPattern] = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.inbox, name="inbox"),
     path("cases/rows/", views.inbox_rows, name="inbox-rows"),
     path(f"cases/{CASE}", views.case, name="case"),
@@ -11,4 +11,5 @@ urlpatterns: list[URLPattern] = [
     path(f"cases/{CASE}ask/", views.case_ask, name="case-ask"),
     path(f"cases/{CASE}dismiss/", views.case_dismiss, name="case-dismiss"),
     path(f"cases/{CASE}seen/", views.case_seen, name="case-seen"),
+    path("", include("escalations.insights.urls")),
 ]

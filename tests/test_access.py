@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import time, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +24,9 @@ from agents.releasing import services as releasing
 from agents.reviewing import services as reviewing
 from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask
+from governance.people.away import enter_absence
 from governance.people.models import Role
+from governance.people.own_hours import add_quiet_hours
 from governance.people.services import issue_key
 from governance.review.comments import comment
 from governance.review.models import Review
@@ -40,6 +42,7 @@ ACTORS = ("anonymous", "stranger", *Role.values, "superuser", "runner")
 PAGES = """
                                        anon strn ownr appr audi admi supr runr
 GET  inbox                                L  403  200  200  200  200  403    L
+GET  insights                             L  403  200  200  200  200  403    L
 GET  inbox-rows                           L  403  200  200  200  200  403    L
 GET  case                                 L  403  200  200  200  200  403    L
 POST case-decide                          L  403  403  302  403  403  403    L
@@ -129,6 +132,21 @@ POST review-comment                       L  404  302  302  403  403  404    L
 POST review-resolve                       L  403  302  302  403  403  403    L
 POST ask-claim                            L  404  403  302  403  403  404    L
 POST ask-release-claim                    L  404  302  302  302  302  404    L
+POST ask-hand-over                          L  404  403  302  403  403  404    L
+POST ask-snooze                             L  404  403  302  302  302  404    L
+POST ask-snooze-end                         L  404  302  302  302  302  404    L
+POST ask-watch                              L  404  302  302  302  302  404    L
+POST ask-unwatch                            L  404  302  302  302  302  404    L
+POST ask-comment                            L  404  302  302  403  302  404    L
+GET  me                                   L  200  200  200  200  200  200    L
+POST me-time-zone                           L  302  302  302  302  302  302    L
+POST me-quiet-hours                         L  302  302  302  302  302  302    L
+POST me-quiet-hours-remove                  L  404  404  302  404  404  404    L
+POST me-away                                L  302  302  409  302  302  302    L
+POST me-digest                              L  302  302  302  302  302  302    L
+GET  absences                             L  403  200  200  200  200  403    L
+POST absences                               L  403  403  403  403  302  403    L
+POST absence-end                            L  404  404  302  404  302  404    L
 GET  history                              L  403  403  403  200  200  403    L
 GET  runners                              L  403  200  403  403  200  403    L
 POST runners                              L  403  302  403  403  302  403    L
@@ -331,6 +349,14 @@ ARGUMENTS = {
     "review-resolve": {"comment_id": "{comment}"},
     "ask-claim": {"ask_id": "{ask}"},
     "ask-release-claim": {"ask_id": "{ask}"},
+    "ask-hand-over": {"ask_id": "{ask}"},
+    "ask-snooze": {"ask_id": "{ask}"},
+    "ask-snooze-end": {"ask_id": "{ask}"},
+    "ask-watch": {"ask_id": "{ask}"},
+    "ask-unwatch": {"ask_id": "{ask}"},
+    "ask-comment": {"ask_id": "{ask}"},
+    "me-quiet-hours-remove": {"window_id": "{quiet_hours}"},
+    "absence-end": {"absence_id": "{absence}"},
     "review-link": {"token": "{token}"},
     "review-seen": {"review_id": "{review}"},
     "review-withdraw": {"review_id": "{review}"},
@@ -387,6 +413,14 @@ SENT: dict[str, dict[str, Any]] = {
     "api-cases": case_acts.BODY,
     "api-guard": {"agent": "worker", "action": {"kind": "read"}},
     "api-constitution-votes": VOTE | {"seen_sha256": "{plain_sha256}"},
+    "ask-hand-over": {"to": "{colleague}"},
+    "ask-snooze": {"span": "2", "reason": "In a meeting."},
+    "ask-comment": {"text": "Who knows this?"},
+    "me-time-zone": {"time_zone": "Europe/Berlin"},
+    "me-quiet-hours": {"weekdays": [0, 1], "starts": "22:00", "ends": "07:00"},
+    "me-away": {"starts_at": "{tomorrow}", "ends_at": "{next_week}"},
+    "me-digest": {"digest_at": "08:00"},
+    "absences": {"who": "{owner}", "starts_at": "{tomorrow}", "ends_at": "{next_week}"},
     "case-ask": {"text": "Which database?"},
     "case-decide": {"choice": "option:jwt", "seen_sha256": "{case_sha256}"},
     "case-dismiss": {"reason": "Asked twice."},
@@ -444,7 +478,17 @@ def built() -> SimpleNamespace:
     stance = ledger_acts.asked_to_loosen(at=now)
     loosening = configuration_acts.ask_for_one_vote(configuration_acts.administrator())
     ask = Ask.objects.get(subject=case.subject)
+    approver, week = people["approver"], now + timedelta(days=7)
+    absence = enter_absence(
+        person_id=approver.pk, starts_at=now, ends_at=week, by=approver, at=now
+    )
+    quiet_hours = add_quiet_hours(by=approver, weekdays=[0], starts=time(22), ends=time(7), at=now)
     return SimpleNamespace(
+        absence=absence.pk,
+        quiet_hours=quiet_hours.pk,
+        colleague=UserFactory(roles=[Role.APPROVER]).pk,
+        tomorrow=f"{now + timedelta(days=1):%Y-%m-%dT%H:%M}",
+        next_week=f"{week:%Y-%m-%dT%H:%M}",
         people=people,
         key=plain,
         key_id=key.pk,

@@ -124,6 +124,11 @@ class Escalation(models.Model):
                 name="escalation_group",
             ),
             models.Index(fields=["runner", "run", "-id"], name="escalation_run"),
+            models.Index(
+                fields=["settled_at"],
+                condition=Q(settled_at__isnull=False),
+                name="escalation_settled",
+            ),
             GinIndex(fields=["search"], name="escalation_search"),
             GinIndex(fields=["triggers"], name="escalation_triggers"),
             GinIndex(fields=["principles"], name="escalation_principles"),
@@ -182,7 +187,10 @@ class Option(models.Model):
 
 
 class Message(models.Model):
-    """The thread: what people ask the runner, and what it answers. Never changed."""
+    """The thread: what people ask the runner, and what it answers. Never changed.
+
+    A question that ``wants_edit`` is answered by an edited question that supersedes the case.
+    """
 
     escalation = models.ForeignKey(Escalation, models.PROTECT, related_name="messages")
     author = models.ForeignKey(
@@ -191,6 +199,7 @@ class Message(models.Model):
     runner = models.ForeignKey("people.Runner", models.PROTECT, null=True, related_name="+")
     text = models.TextField()
     is_question = models.BooleanField(default=False)
+    wants_edit = models.BooleanField(default=False)
     at = models.DateTimeField()
 
     class Meta:

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from governance.asking.services import open_asks_for
+from governance.asking.watchdogs.deadman import standing
 from governance.people.models import Role, User
 from governance.people.permissions import Permission, has
 
@@ -25,8 +26,12 @@ PLACES = (
     ("policies", "agents", "policies"),
     ("constitution/waivers", "constitution", "waivers"),
     ("constitution", "constitution", "law"),
-    ("cases", "inbox", ""),
+    ("cases", "inbox", "waiting"),
+    ("precedents", "inbox", "precedents"),
+    ("standing", "inbox", "standing"),
+    ("insights", "inbox", "insights"),
     ("history", "history", ""),
+    ("operations", "operations", ""),
     ("runners", "runners", ""),
 )
 
@@ -38,12 +43,15 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         return {"nav": {}}
     section, place = _where(request.path.strip("/"))
     return {
+        # What this process saw of the scheduler; reading it asks nobody.
+        "standing_still_since": standing.since,
         "nav": {
             "section": section,
             "place": place,
             "roles": ", ".join(Role(role).label for role in user.roles),
             "waiting": SimpleLazyObject(lambda: _waiting_for(user)),
             "may_read_history": has(user, Permission.READ_HISTORY),
+            "may_operate": has(user, Permission.OPERATE),
             "may_manage_runners": has(user, Permission.MANAGE_RUNNERS),
         }
     }
@@ -52,7 +60,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 def _where(path: str) -> tuple[str, str]:
     """The section of an address and the place in it; the front page is the inbox."""
     if not path:
-        return "inbox", ""
+        return "inbox", "waiting"
     for start, section, place in PLACES:
         if path == start or path.startswith(f"{start}/"):
             return section, place

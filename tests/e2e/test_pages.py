@@ -183,6 +183,7 @@ def test_the_pages_of_the_portal(vera, cases, visitor, stack):
     in_review = AgentVersion.objects.get(agent__slug="security-auditor")
     pages = {f"case-{name}": f"/cases/{case.ref}/" for name, case in cases.items()} | {
         "inbox": "/",
+        "insights": "/insights/?days=90",
         "inbox-not-found": "/?q=ESC-999",
         "agents": "/agents/",
         "agents-import": "/agents/import/",

@@ -1,0 +1,1 @@
+"""How well questions are answered: times, stalls, and signs that nobody looked. No ranking."""
