@@ -17,6 +17,7 @@ from escalations.counting import Quorum
 from escalations.demands import check_complete, check_demands, check_level, chosen_option
 from escalations.models import Ballot, Decision, Escalation, Status, Verdict
 from escalations.permissions import answers_as_owner, check_may_decide
+from escalations.precedents.proposing import note_answer
 from escalations.scopes import Scope
 from governance.asking.models import Ask, Authentication, PermitScope
 from governance.asking.policies.rules import Rules
@@ -155,6 +156,7 @@ def conclude(case: Escalation, ballot: Ballot, votes: list[Ballot]) -> Decision:
     receipt_sha256 = sha256_hex(decision.receipt.encode())
     _record(case, ballot, "escalation.decided", {"receipt_sha256": receipt_sha256})
     tell(case)
+    note_answer(decision, ballot.at)
     return decision
 
 

@@ -166,7 +166,9 @@ def _score(case: Escalation, other: Any) -> float:
     rank = float(getattr(other, "rank", 0) or 0)
     if not (is_same or shared) and rank < _WORTH_TELLING:
         return 0.0
-    return _SAME_QUESTION * is_same + shared + _SAME_AGENT * (case.agent_id == other.agent_id) + rank
+    return (
+        _SAME_QUESTION * is_same + shared + _SAME_AGENT * (case.agent_id == other.agent_id) + rank
+    )
 
 
 # --- advice for runners -----------------------------------------------------------------------

@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from escalations.models import Escalation
-from governance.people.models import User
+from agents.models import Agent, AgentVersion
+from escalations.models import Escalation, StandingDecision
+from escalations.precedents.making import EQUAL, make_standing
+from governance.asking.models import Ask
+from governance.people.models import Runner, User
 from tests.escalations import acts
 from tests.factories import NOW
 
@@ -28,3 +31,49 @@ def found(case: Escalation, **facts: Any) -> Escalation:
     if facts:
         Escalation.objects.filter(pk=case.pk).update(**facts)
     return Escalation.objects.get(pk=case.pk)
+
+
+# --- standing decisions -----------------------------------------------------------------------
+
+ALLOWING = {"standing_risks": ["low", "medium"], "standing_uses": 3, "standing_days": 30}
+
+
+def allow(case: Escalation, **rules: Any) -> Escalation:
+    """As if the policy of the case had these rules when it was asked."""
+    Ask.objects.filter(subject=case.subject).update(rules={**ALLOWING, **rules})
+    return case
+
+
+def source(by: User, *, said: dict[str, Any] | None = None, **asked: Any) -> Escalation:
+    """A decided case that may stand for later ones: a known version asked, the policy allows."""
+    worker = acts.agent(asked.get("agent", "worker"))
+    sequence = asked.pop("version", None) or known_version(worker).sequence
+    facts = {"group_key": GROUP, "triggers": ["login"], **asked.pop("facts", {})}
+    case = found(allow(acts.ask(version=sequence, **asked)), **facts)
+    settled(case, by, **{"constraints": ["Sessions end after an hour"], **(said or {})})
+    return Escalation.objects.get(pk=case.pk)
+
+
+def known_version(worker: Agent) -> AgentVersion:
+    return worker.versions.order_by("sequence").first() or acts.version(worker)
+
+
+def stand(case: Escalation, by: User, **changes: Any) -> StandingDecision:
+    said: dict[str, Any] = {
+        "answers": EQUAL,
+        "environments": ["production"],
+        "most_uses": 3,
+        "days": 30,
+        "reason": "The same every week.",
+        "at": NOW,
+    }
+    return make_standing(escalation_id=case.pk, by=by, **said | changes)
+
+
+def again(key: str = "again", *, runner: Runner | None = None, **asked: Any) -> Escalation:
+    """An equal question, asked later, of the same version; nobody has answered it yet."""
+    facts = {"group_key": GROUP, "triggers": ["login"], **asked.pop("facts", {})}
+    rules = asked.pop("rules", {})
+    worker = acts.agent(asked.get("agent", "worker"))
+    whole = {"version": known_version(worker).sequence, **asked}
+    return found(allow(acts.ask(runner, key=key, **whole), **rules), **facts)
