@@ -23,6 +23,7 @@ django = get_asgi_application()
 wait = import_string("escalations.waiting.application")
 handles = import_string("escalations.waiting.handles")
 listener = import_string("escalations.waiting.listener")
+watch_the_scheduler = import_string("governance.asking.watchdogs.deadman.start")
 # The handler of the access log is the server's own, where there is one: LOGGING does not reach it.
 logging.getLogger("uvicorn.access").addFilter(HideTokens())
 
@@ -43,6 +44,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             _drain_on(signal.SIGTERM)
             _drain_on(signal.SIGINT)
+            watch_the_scheduler()
             await send({"type": "lifespan.startup.complete"})
         else:
             await listener.stop()

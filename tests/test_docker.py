@@ -21,7 +21,7 @@ from escalations.waiting import handles
 
 DOCKER = ROOT / "docker"
 GUIDE = ROOT / "docs/operator-guide.md"
-READERS = {"str", "bool", "int", "list", "db", "email", "secret", "key_bytes", "url"}
+READERS = {"str", "bool", "int", "list", "db", "email", "secret", "key_bytes", "url", "endpoint"}
 OWN = {"web", "wait", "worker", "beat", "migrate", "manage"}
 ONE_SHOT = {"migrate", "manage"}
 

@@ -62,7 +62,7 @@ def ask_change(
         raise Conflict("It has changed meanwhile. Load the page again.", code="outdated")
     change = _filed(known, object_id, before, after, sentences, by, at)
     _record(change, "configuration.asked", by, at, digests=True)
-    _ask_people(change, by, at)
+    ask_people(change, by, at)
     return change
 
 
@@ -94,7 +94,8 @@ def _filed(
     )
 
 
-def _ask_people(change: ConfigurationChange, by: User, at: datetime) -> None:
+def ask_people(change: ConfigurationChange, by: User, at: datetime) -> None:
+    """Open the question about a change, in the caller's transaction; auditors are told."""
     ask = open_ask(
         kind=AskKind.CONFIGURATION,
         subject=change.stream,

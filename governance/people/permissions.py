@@ -21,15 +21,16 @@ class Permission(StrEnum):
     DECIDE = "decide cases"
     CONFIGURE = "configure teams, policies and environments"
     MANAGE_RUNNERS = "manage runners and their keys"
+    OPERATE = "see how the portal itself runs"
 
 
 P = Permission
 ROLES: dict[str, frozenset[Permission]] = {
     Role.OWNER: frozenset({P.VIEW, P.PROPOSE, P.RELEASE, P.SUSPEND, P.MANAGE_RUNNERS}),
     Role.APPROVER: frozenset({P.VIEW, P.REVIEW, P.RATIFY, P.RELEASE, P.SUSPEND, P.DECIDE}),
-    Role.AUDITOR: frozenset({P.VIEW, P.READ_HISTORY}),
+    Role.AUDITOR: frozenset({P.VIEW, P.READ_HISTORY, P.OPERATE}),
     Role.ADMINISTRATOR: frozenset(
-        {P.VIEW, P.READ_HISTORY, P.CONFIGURE, P.MANAGE_RUNNERS, P.SUSPEND}
+        {P.VIEW, P.READ_HISTORY, P.CONFIGURE, P.MANAGE_RUNNERS, P.SUSPEND, P.OPERATE}
     ),
 }
 

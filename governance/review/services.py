@@ -82,7 +82,7 @@ def open_review(
         opened_at=at,
         opened_by=str(by),
     )
-    _ask_people(review, policy, teams, about, by, at)
+    ask_people(review, policy, teams, about, by, at)
     open_parts(review, parts, by=by, at=at)
     return review
 
@@ -92,7 +92,7 @@ def _check_due(due_at: datetime | None, at: datetime) -> None:
         raise InvalidInput("The day it is due lies in the past.", code="due_in_the_past")
 
 
-def _ask_people(
+def ask_people(
     review: Review,
     policy: Policy | None,
     teams: Sequence[Team],
@@ -100,6 +100,7 @@ def _ask_people(
     by: Actor,
     at: datetime,
 ) -> None:
+    """Open the question about a review, in the caller's transaction."""
     open_ask(
         kind=AskKind(review.kind),
         subject=review.stream,

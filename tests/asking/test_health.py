@@ -7,9 +7,11 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from governance.asking import tasks
-from governance.asking.heartbeat import beat
+from governance.asking.heartbeat import AUDIT, TICK, beat
 from governance.asking.models import Heartbeat
 from governance.asking.poke import DISPATCH
+from governance.asking.watchdogs import checks
+from governance.asking.watchdogs.checks import Suspect
 from governance.celery import app
 from tests.asking.helpers import ask_for, notify
 from tests.factories import UserFactory
@@ -57,11 +59,24 @@ def test_without_any_heartbeat_the_scheduler_counts_as_stopped(client):
 def test_the_scheduler_is_alive_for_three_intervals(client, settings):
     settings.TICK_SECONDS = 60
     beat(at=timezone.now() - timedelta(seconds=170), handled=1)
+    beat(at=timezone.now(), handled=0, name=AUDIT)
     assert scheduler(client)[0] == 200
-    Heartbeat.objects.update(completed_at=timezone.now() - timedelta(seconds=181))
+    Heartbeat.objects.filter(name=TICK).update(completed_at=timezone.now() - timedelta(seconds=181))
     status, told = scheduler(client)
     assert (status, told["status"], told["allowed_age"]) == (503, "stopped", 180)
     assert told["heartbeat_age"] >= 181
+
+
+def test_a_scheduler_whose_auditor_stands_still_counts_as_stopped(client, settings):
+    settings.AUDIT_SECONDS = 60
+    beat(at=timezone.now(), handled=1)
+    assert scheduler(client)[0] == 503
+    beat(at=timezone.now() - timedelta(seconds=170), handled=0, name=AUDIT)
+    assert scheduler(client)[0] == 200
+    beat(at=timezone.now() - timedelta(seconds=185), handled=0, name=AUDIT)
+    status, told = scheduler(client)
+    assert (status, told["audit_allowed_age"]) == (503, 180)
+    assert told["audit_age"] >= 185
 
 
 def test_what_waits_too_long_is_counted(client):
@@ -80,7 +95,26 @@ def test_a_tick_sweeps_sends_and_leaves_a_heartbeat():
     ask_for(timezone.now())
     tasks.tick()
     assert len(mail.outbox) == 1
-    assert Heartbeat.objects.get().handled == 2
+    assert Heartbeat.objects.get(name=TICK).handled == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_tick_of_a_portal_audits_at_once_and_later_ones_do_not():
+    tasks.tick()
+    first = Heartbeat.objects.get(name=AUDIT).completed_at
+    tasks.tick()
+    assert Heartbeat.objects.get(name=AUDIT).completed_at == first
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("wrong", "calls"), [(None, 1), ("nobody asks", 0)])
+def test_the_outside_is_called_only_after_an_audit_that_passed(monkeypatch, wrong, calls):
+    called = []
+    suspects = [Suspect("escalation:ESC-1", wrong)] if wrong else []
+    monkeypatch.setitem(checks.CHECKS, "one", lambda at, limit: suspects)
+    monkeypatch.setattr(tasks, "call_outside", lambda: called.append(1))
+    tasks.audit()
+    assert len(called) == calls
 
 
 @pytest.mark.django_db(transaction=True)
@@ -107,5 +141,5 @@ def test_a_cycle_that_broke_leaves_no_heartbeat(monkeypatch, part):
 def test_the_worker_knows_the_tasks_that_beat_and_pokes_name():
     app.loader.import_default_modules()
     named = {entry["task"] for entry in app.conf.beat_schedule.values()} | {DISPATCH}
-    assert named == {"asking.tick", "asking.dispatch", "agents.remind_stale"}
+    assert named == {"asking.tick", "asking.dispatch", "asking.audit", "agents.remind_stale"}
     assert named <= set(app.tasks)

@@ -1,3 +1,7 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from governance.asking.watchdogs import views
+
+urlpatterns = [
+    path("operations/", views.operations, name="operations"),
+]
