@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -10,20 +10,20 @@ from django.db import transaction
 from agents.models import Permit, PermitUse
 from agents.permits import revoke_permit, spend_permit
 from escalations.answers import agreeing, joint_constraints
-from escalations.cases import check_unresolved, locked_case, locked_case_of, settle, tell
-from escalations.models import Escalation, Outcome, Presence, Result, Status, Verdict
+from escalations.cases import check_unresolved, locked_case, locked_case_of, tell
+from escalations.ending import end_case
+from escalations.following.follow_ups import open_follow_up
+from escalations.liveness import is_gone
+from escalations.models import Escalation, Outcome, Result, Status, Verdict
 from escalations.permissions import check_may_ask
 from escalations.thread import checked_text
-from governance.asking.services import close_ask
-from governance.audit.actors import Actor
 from governance.audit.services import append
-from governance.base.canonical import digest_of, sha256_hex
-from governance.base.errors import Conflict, InvalidInput, NotThere
+from governance.base.canonical import digest_of
+from governance.base.errors import Conflict, InvalidInput, NotThere, TooLarge
 from governance.people.models import Runner, User
 from governance.people.services import actor_of
 
-# A runner that has shown no sign of life for this long is gone.
-GONE_AFTER = timedelta(minutes=15)
+LONGEST_EVIDENCE = 2000
 
 
 @transaction.atomic(durable=True)
@@ -34,7 +34,7 @@ def withdraw(*, escalation_id: int, runner: Runner, reason: str, at: datetime) -
         return case
     check_unresolved(case)
     said = checked_text(reason or "No reason given.", what="the reason")
-    return _end(case, Status.WITHDRAWN, by=actor_of(runner), at=at, reason=said)
+    return end_case(case, Status.WITHDRAWN, by=actor_of(runner), at=at, reason=said)
 
 
 @transaction.atomic(durable=True)
@@ -49,27 +49,7 @@ def dismiss(*, escalation_id: int, by: User, reason: str, at: datetime) -> Escal
             code="runner_present",
         )
     said = checked_text(reason, what="the reason")
-    return _end(case, Status.DISMISSED, by=actor_of(by), at=at, reason=said)
-
-
-def is_gone(case: Escalation, *, at: datetime) -> bool:
-    """Whether the runner has shown no sign of life for a while; by the stored one only."""
-    seen = Presence.objects.filter(pk=case.pk).values_list("last_seen_at", flat=True).first()
-    return seen is None or at - seen >= GONE_AFTER
-
-
-def _end(case: Escalation, status: Status, *, by: Actor, at: datetime, reason: str) -> Escalation:
-    settle(case, status, at=at, reason=reason)
-    close_ask(subject=case.subject, because=status.value, by=by, at=at)
-    append(
-        stream=case.subject,
-        kind=f"escalation.{status.value}",
-        by=by,
-        at=at,
-        data={"reason_sha256": sha256_hex(reason.encode())},
-    )
-    tell(case)
-    return case
+    return end_case(case, Status.DISMISSED, by=actor_of(by), at=at, reason=said)
 
 
 @transaction.atomic(durable=True)
@@ -136,7 +116,10 @@ def report_outcome(
     constraints: Sequence[Mapping[str, Any]],
     at: datetime,
 ) -> tuple[Outcome, bool]:
-    """What the runner did, constraint by constraint. The same report again returns the same."""
+    """What the runner did, constraint by constraint. The same report again returns the same.
+
+    A constraint that is reported as broken asks people what to do now, in a case of its own.
+    """
     case = locked_case_of(runner, escalation_id, at=at)
     if _verdict(case) == Verdict.REJECTED:
         raise Conflict(f"{case.ref} was rejected: there is nothing to report.", code="rejected")
@@ -158,11 +141,14 @@ def report_outcome(
         at=at,
     )
     _record_outcome(case, outcome)
+    open_follow_up(case, outcome, at=at)
     return outcome, True
 
 
 def _record_outcome(case: Escalation, outcome: Outcome) -> None:
     permit = Permit.objects.filter(source=case.subject).first()
+    # Nothing is left to look after.
+    Permit.objects.filter(source=case.subject).update(reconcile_at=None)
     append(
         stream=case.subject,
         kind="escalation.outcome_reported",
@@ -195,6 +181,10 @@ def _check_report(case: Escalation, result: str, lines: list[dict[str, Any]]) ->
         raise InvalidInput(f"A result is one of {', '.join(Result.values)}.")
     if any(not isinstance(line["kept"], bool | None) for line in lines):
         raise InvalidInput("kept is true, false or null.")
+    if any(len(line["evidence"]) > LONGEST_EVIDENCE for line in lines):
+        raise TooLarge(f"Evidence has at most {LONGEST_EVIDENCE} characters: link to the rest.")
+    if any("\x00" in line["evidence"] for line in lines):
+        raise InvalidInput("Text must not hold the NUL character.", code="nul_character")
     ballots = list(case.ballots.all())
     wanted = joint_constraints(agreeing(case.decision.ballot, ballots))
     if Counter(line["constraint"] for line in lines) != Counter(wanted):

@@ -39,6 +39,7 @@ _RELATED = (
     "decision__ballot__option",
     "decision__decided_by",
     "outcome",
+    "superseded_by",
 )
 
 
@@ -186,7 +187,31 @@ def answer_of(file: CaseFile) -> dict[str, Any]:
         **_decided(file),
         "permit": _permit(file.permit),
         "outcome": file.outcome.result if file.outcome else None,
+        **links_of(file),
     }
+
+
+def links_of(file: CaseFile) -> dict[str, Any]:
+    """The cases before and after this one: edited questions, and broken promises."""
+    case = file.case
+    newer = getattr(case, "superseded_by", None) if case.status == Status.WITHDRAWN else None
+    return {
+        "supersedes": _ref(case.supersedes_id),
+        "superseded_by": newer.ref if newer else None,
+        "follows_up": _ref(case.follows_up_id),
+        "follow_ups": [_ref(pk) for pk in _follow_ups(file)],
+    }
+
+
+def _follow_ups(file: CaseFile) -> list[int]:
+    lines = file.outcome.constraints if file.outcome else []
+    if not any(line["kept"] is False for line in lines):
+        return []
+    return list(file.case.follow_ups.order_by("pk").values_list("pk", flat=True))
+
+
+def _ref(pk: int | None) -> str | None:
+    return f"ESC-{pk}" if pk else None
 
 
 def next_step(file: CaseFile) -> str:
@@ -262,7 +287,12 @@ def voter_of(vote: Ballot) -> dict[str, Any]:
 
 
 def _question(message: Message) -> dict[str, Any]:
-    return {"text": message.text, "asked_by": str(message.author), "at": stamp(message.at)}
+    return {
+        "text": message.text,
+        "wants": "edited_question" if message.wants_edit else "answer",
+        "asked_by": str(message.author),
+        "at": stamp(message.at),
+    }
 
 
 def _permit(permit: Permit | None) -> dict[str, Any] | None:
@@ -306,8 +336,11 @@ def answer_markdown(file: CaseFile) -> str:
     )
 
 
+_BEFORE = {False: "People ask", True: "People ask you to edit your question and ask it anew"}
+
+
 def _undecided(file: CaseFile) -> str:
-    asked = [f"People ask: {message.text}" for message in file.questions]
+    asked = [f"{_BEFORE[message.wants_edit]}: {message.text}" for message in file.questions]
     return _block(
         DECISION=f"None. {WHAT_NOW[file.status]} {DO_NOT_PROCEED}",
         APPROACH="",

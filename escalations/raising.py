@@ -9,13 +9,16 @@ from agents.ledger.halts import halt
 from agents.models import Agent, AgentVersion, Environment, Release
 from escalations.cases import notify
 from escalations.facts import facts_of, kept_facts
+from escalations.following.superseding import check_superseded, end_superseded, locked_old_case
 from escalations.models import Escalation, Option, Presence
 from escalations.noticing import findings_of
 from escalations.permissions import excluded_people
+from escalations.precedents import standing
 from escalations.risk import Assessment, assess
 from escalations.schema import RaisePayload, as_request
 from governance.asking.models import AskKind
 from governance.asking.services import open_ask
+from governance.audit.actors import Actor
 from governance.audit.services import append
 from governance.base.canonical import canonical, sha256_hex
 from governance.base.encoding import visible
@@ -28,6 +31,8 @@ from governance.people.services import actor_of
 DEFAULT_ENVIRONMENT = "production"
 LONGEST_TITLE = 200
 LONGEST_KEY = 200
+# What the portal itself asks about is told apart from what runners send.
+RESERVED_KEY = "portal:"
 SHA256_LENGTH = 64
 
 
@@ -44,33 +49,84 @@ def raise_case(
     """Open a case and ask people, or return the case that this key made before.
 
     ``body`` is what the runner sent; ``findings`` are what reading it has noticed. Without a
-    key the body and the run are the key. Raises :class:`Conflict` for a key with another body.
+    key the body and the run are the key. Where the payload names a case that it supersedes, that
+    one is withdrawn with it. Raises :class:`Conflict` for a key with another body, and where the
+    old case is settled.
     """
     body_sha256 = sha256_hex(body)
-    key = idempotency_key or f"body:{sha256_hex(f'{body_sha256} {payload.run}'.encode())}"
-    if len(key) > LONGEST_KEY:
-        raise InvalidInput(f"An idempotency key has at most {LONGEST_KEY} characters.")
+    key = _key(idempotency_key, body_sha256, payload.run)
     with transaction.atomic(durable=True):
         known = _known_case(runner, key, body_sha256)
         if known:
             return known, False
-        draft = _draft(runner, payload, findings, at)
-        draft.idempotency_key, draft.body_sha256, draft.source_format = (
-            key,
-            body_sha256,
-            source_format,
-        )
+        agent = _agent(runner, payload.agent)
+        old = None
+        if payload.supersedes:
+            old = locked_old_case(runner, payload.supersedes, at=at)
+            # Whoever held the lock may have been this very call, sent before.
+            known = _known_case(runner, key, body_sha256)
+            if known:
+                return known, False
+            check_superseded(old, agent_id=agent.pk)
         try:
             # A savepoint: the other of two simultaneous raises waits here and then reads.
             with transaction.atomic():
-                draft.save(force_insert=True)
+                case = open_case(
+                    runner=runner,
+                    agent=agent,
+                    payload=payload,
+                    idempotency_key=key,
+                    body_sha256=body_sha256,
+                    source_format=source_format,
+                    at=at,
+                    by=actor_of(runner),
+                    findings=findings,
+                    supersedes=old,
+                )
         except IntegrityError:
             known = _known_case(runner, key, body_sha256)
             if known is None:
                 raise
             return known, False
-        _open(draft, payload, at)
-    return draft, True
+        standing.answer(case, at)
+    return case, True
+
+
+def open_case(
+    *,
+    runner: Runner,
+    agent: Agent,
+    payload: RaisePayload,
+    idempotency_key: str,
+    body_sha256: str,
+    source_format: str,
+    at: datetime,
+    by: Actor,
+    findings: tuple[Finding, ...] = (),
+    supersedes: Escalation | None = None,
+    follows_up: Escalation | None = None,
+) -> Escalation:
+    """A new case with its question to people, in the caller's transaction.
+
+    ``supersedes`` is locked and ends here; ``follows_up`` is the case whose promise was broken.
+    """
+    case = _draft(runner, agent, payload, findings)
+    case.idempotency_key, case.body_sha256 = idempotency_key, body_sha256
+    case.source_format, case.opened_at = source_format, at
+    case.supersedes, case.follows_up = supersedes, follows_up
+    case.save(force_insert=True)
+    if supersedes:
+        end_superseded(supersedes, case, at=at)
+    _open(case, payload, by, at)
+    return case
+
+
+def _key(idempotency_key: str, body_sha256: str, run: str) -> str:
+    if len(idempotency_key) > LONGEST_KEY:
+        raise InvalidInput(f"An idempotency key has at most {LONGEST_KEY} characters.")
+    if idempotency_key.startswith(RESERVED_KEY):
+        raise InvalidInput(f"Keys that begin with {RESERVED_KEY} are the portal's own.")
+    return idempotency_key or f"body:{sha256_hex(f'{body_sha256} {run}'.encode())}"
 
 
 def _known_case(runner: Runner, key: str, body_sha256: str) -> Escalation | None:
@@ -85,9 +141,8 @@ def _known_case(runner: Runner, key: str, body_sha256: str) -> Escalation | None
 
 
 def _draft(
-    runner: Runner, payload: RaisePayload, findings: tuple[Finding, ...], at: datetime
+    runner: Runner, agent: Agent, payload: RaisePayload, findings: tuple[Finding, ...]
 ) -> Escalation:
-    agent = _agent(runner, payload.agent)
     environment = payload.environment or DEFAULT_ENVIRONMENT
     version = _version(agent, payload.version, environment)
     request = as_request(payload)
@@ -108,7 +163,6 @@ def _draft(
         findings=[finding.as_dict() for finding in found],
         has_action=payload.action is not None,
         wait_until=payload.wait_until,
-        opened_at=at,
         **_handling(assessed),
         **kept_facts(agent, payload, assessed, environment=environment),
     )
@@ -122,8 +176,7 @@ def _handling(assessed: Assessment) -> dict[str, Any]:
     }
 
 
-def _open(case: Escalation, payload: RaisePayload, at: datetime) -> None:
-    by = actor_of(case.runner)
+def _open(case: Escalation, payload: RaisePayload, by: Actor, at: datetime) -> None:
     Option.objects.bulk_create(
         Option(
             escalation=case,
@@ -185,6 +238,8 @@ def _facts(case: Escalation) -> dict[str, Any]:
         "risk": str(case.risk),
         "blocking": case.blocking,
         "has_action": case.has_action,
+        "supersedes": case.supersedes.ref if case.supersedes else None,
+        "follows_up": case.follows_up.ref if case.follows_up else None,
         "findings": sorted({finding["code"] for finding in case.findings}),
     }
 

@@ -48,7 +48,10 @@ class ActionPayload(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class RaisePayload(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One question. ``risk`` and ``blocking`` are claims: the portal computes its own."""
+    """One question. ``risk`` and ``blocking`` are claims: the portal computes its own.
+
+    ``supersedes`` names the runner's own open case whose question this is, edited.
+    """
 
     agent: Annotated[str, Meta(min_length=1, max_length=200)]
     version: Annotated[str, Meta(max_length=64)] | int | None = None
@@ -70,6 +73,7 @@ class RaisePayload(msgspec.Struct, kw_only=True, omit_defaults=True):
     action: ActionPayload | None = None
     blocking: bool = True
     wait_until: datetime | None = None
+    supersedes: Annotated[str, Meta(max_length=40)] = ""
     unknown: dict[str, Any] = {}
 
 

@@ -100,6 +100,9 @@ class RaisedSerializer(serializers.Serializer[Any]):
 
 class QuestionSerializer(serializers.Serializer[Any]):
     text = Words()
+    wants = serializers.ChoiceField(
+        ["answer", "edited_question"], help_text="edited_question: raise it anew, superseding this"
+    )
     asked_by = Words()
     at = serializers.DateTimeField()
 
@@ -162,6 +165,10 @@ class AnswerSerializer(serializers.Serializer[Any]):
     receipt = Words(allow_null=True)
     permit = PermitSerializer(allow_null=True)
     outcome = serializers.ChoiceField(Result.choices, allow_null=True)
+    supersedes = Words(allow_null=True, help_text="The case whose question was edited into this")
+    superseded_by = Words(allow_null=True)
+    follows_up = Words(allow_null=True, help_text="The case whose constraint was broken")
+    follow_ups = serializers.ListField(child=Words())
 
 
 class CaseSerializer(serializers.Serializer[Escalation]):
@@ -233,6 +240,9 @@ class OutcomeSerializer(serializers.Serializer[Any]):
     ref = Words()
     result = serializers.ChoiceField(Result.choices)
     at = serializers.DateTimeField()
+    follow_ups = serializers.ListField(
+        child=Words(), help_text="The case that asks what to do about a broken constraint"
+    )
 
 
 class ScopeBody(Strict):

@@ -18,7 +18,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from escalations import acting, thread
-from escalations.answers import answer_markdown, answer_of, file_of, load_case, next_step
+from escalations.answers import answer_markdown, answer_of, file_of, links_of, load_case, next_step
 from escalations.api.bodies import PARSERS, question_of
 from escalations.api.serializers import (
     AnswerSerializer,
@@ -288,7 +288,13 @@ class ReportOutcome(RunnerAct):
         outcome, created = acting.report_outcome(
             escalation_id=escalation_id, runner=_runner(request), at=timezone.now(), **said
         )
-        body = {"ref": f"ESC-{escalation_id}", "result": outcome.result, "at": outcome.at}
+        links = links_of(load_case(escalation_id))
+        body = {
+            "ref": f"ESC-{escalation_id}",
+            "result": outcome.result,
+            "at": outcome.at,
+            "follow_ups": links["follow_ups"],
+        }
         return Response(body, status=201 if created else 200)
 
 

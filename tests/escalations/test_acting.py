@@ -7,9 +7,10 @@ from django.core.cache import cache
 from django.db import DatabaseError
 
 from agents.models import Permit
-from escalations import acting, thread
-from escalations.acting import GONE_AFTER, consume, dismiss, is_gone, report_outcome, withdraw
+from escalations import acting, ending, thread
+from escalations.acting import consume, dismiss, report_outcome, withdraw
 from escalations.answers import answer_markdown, answer_of, load_case
+from escalations.liveness import GONE_AFTER, is_gone
 from escalations.models import TRANSITIONS, Escalation, Message, Outcome, Presence, Status
 from escalations.thread import answer_question, ask_runner
 from governance.asking.models import Ask
@@ -388,7 +389,7 @@ def test_a_result_that_is_none_is_refused():
 
 @pytest.mark.parametrize(
     ("module", "act"),
-    [(thread, asked_back), (acting, withdrawn), (acting, dismissed)],
+    [(thread, asked_back), (ending, withdrawn), (ending, dismissed)],
 )
 def test_a_change_whose_history_cannot_be_written_leaves_nothing(monkeypatch, module, act):
     def broken(**event):

@@ -7,7 +7,8 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from agents.models import Permit
-from escalations.acting import GONE_AFTER, consume, dismiss, report_outcome, withdraw
+from escalations.acting import consume, dismiss, report_outcome, withdraw
+from escalations.liveness import GONE_AFTER
 from escalations.models import Ballot, Decision, Escalation, Message, Option, Status
 from escalations.thread import answer_question, ask_runner
 from governance.asking.models import Ask

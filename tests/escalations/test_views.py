@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from escalations.acting import GONE_AFTER, withdraw
+from escalations.acting import withdraw
+from escalations.liveness import GONE_AFTER
 from escalations.models import Decision, Escalation, Presence, Status
 from governance.asking.models import Ask, Sighting
 from governance.audit.models import AuditEvent
