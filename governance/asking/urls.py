@@ -3,6 +3,7 @@ from django.urls import include, path, re_path
 from governance.asking import mailbox, views
 
 urlpatterns = [
+    path("", include("governance.asking.me.urls")),
     path("", include("governance.asking.channels.urls")),
     path("", include("governance.asking.watchdogs.urls")),
     # Mail programs drop the closing slash and add signs of their own: everything is a token.

@@ -18,7 +18,7 @@ def changes(request: HttpRequest) -> HttpResponse:
     """Requests to loosen the configuration, for auditors and administrators."""
     check(request.user, Permission.READ_HISTORY)
     before = key_in(request.GET.get("before", ""))
-    context = changes_page(person(request), before=before)
+    context = changes_page(person(request), before=before, at=timezone.now())
     return render(request, "configuration/changes.html", context)
 
 

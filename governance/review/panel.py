@@ -7,7 +7,7 @@ from typing import Any
 
 from governance.asking.models import Ask, Sighting
 from governance.asking.services import ladder_view
-from governance.asking.together.claims import Claim, claim_of
+from governance.asking.together.pages import together_of
 from governance.people.models import Team
 from governance.people.permissions import has
 from governance.review.comments import comments_on, refusal_to_comment, takes_part, unresolved
@@ -31,7 +31,7 @@ class Panel:
     seen_by: list[Sighting]
     still_needed: str = ""
     silent_teams: list[str] = field(default_factory=list)
-    claim: Claim | None = None
+    together: dict[str, Any] | None = None
     is_overdue: bool = False
     comments: list[Comment] = field(default_factory=list)
     why_no_comment: str = ""
@@ -79,7 +79,7 @@ def panel_for(
         seen_by=list(ask.sightings.all()) if ask else [],
         still_needed=still_needed(review, votes, teams) if is_open else "",
         silent_teams=silent(review, teams) if is_open else [],
-        claim=claim_of(user, ask, at=at),
+        together=together_of(user, ask, at=at, with_comments=False),
         is_overdue=is_open and review.due_at is not None and review.due_at <= at,
         comments=_placed(comments_on(review), parts or {}),
         why_no_comment=refusal_to_comment(user, review),

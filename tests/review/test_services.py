@@ -407,12 +407,12 @@ def test_the_vote_button_says_why_it_is_off():
 def test_the_panel_costs_the_same_whoever_voted(django_assert_num_queries):
     review = opened(votes=9)
     reader = UserFactory(roles=[Role.AUDITOR])
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         panel_for(reader, review, at=NOW)
     voters = [approver() for _ in range(4)]
     for voter in voters:
         cast(review, voter)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         panel = panel_for(reader, review, at=NOW)
         names = [str(vote.voter) for vote in panel.votes]
         assert names == [str(sighting.user) for sighting in panel.seen_by]

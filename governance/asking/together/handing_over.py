@@ -54,8 +54,7 @@ def _recipient(ask: Ask, to_id: int) -> User:
     return to
 
 
-def colleagues_for(ask: Ask, *, but: User) -> QuerySet[User]:
-    """Those to whom it can be handed over."""
-    roles = roles_with(NEEDED[ask.kind])
-    people = User.objects.filter(is_active=True, roles__overlap=roles)
-    return people.exclude(pk__in=[but.pk, *ask.excluded]).order_by("name", "email")
+def colleagues_for(kind: str) -> QuerySet[User]:
+    """Those who may answer questions of a kind, unless they had a part in one."""
+    people = User.objects.filter(is_active=True, roles__overlap=roles_with(NEEDED[kind]))
+    return people.order_by("name", "email")

@@ -1,10 +1,11 @@
 """The panel of what colleagues do about a question together, as one person sees it."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from governance.asking.models import Ask, Snooze, Watcher
+from governance.asking.models import Ask, Comment, Snooze, Watcher
 from governance.asking.together.claims import claim_of
 from governance.asking.together.comments import check_may_comment
 from governance.asking.together.forms import CommentForm, HandOverForm, SnoozeForm
@@ -21,66 +22,104 @@ def together_of(
     user: User, ask: Ask | None, *, at: datetime, with_comments: bool = True
 ) -> dict[str, Any] | None:
     """What ``asking/_together.html`` reads; nothing without a question that one may read."""
-    if ask is None or not may_read(user, ask):
+    if ask is None:
         return None
-    is_open = ask.closed_at is None
-    watching = list(Watcher.objects.filter(subject=ask.subject).values_list("user", flat=True))
+    return together_for(user, [ask], at=at, with_comments=with_comments).get(ask.pk)
+
+
+def together_for(
+    user: User, asks: Iterable[Ask], *, at: datetime, with_comments: bool = True
+) -> dict[int, dict[str, Any]]:
+    """The same for several questions, in as many queries as for one."""
+    readable = [ask for ask in asks if may_read(user, ask)]
+    known = _Known(user, readable, at, with_comments=with_comments)
+    return {ask.pk: _panel(ask, known) for ask in readable}
+
+
+class _Known:
+    """What the panels of some questions are made of, each read once."""
+
+    def __init__(
+        self, user: User, asks: Sequence[Ask], at: datetime, *, with_comments: bool
+    ) -> None:
+        self.user, self.at, self.with_comments = user, at, with_comments
+        waiting = [ask for ask in asks if ask.closed_at is None]
+        self.watchers: dict[str, set[int]] = defaultdict(set)
+        for subject, watcher in Watcher.objects.filter(
+            subject__in=[ask.subject for ask in asks]
+        ).values_list("subject", "user"):
+            self.watchers[subject].add(watcher)
+        self.snoozes: dict[int, list[Snooze]] = defaultdict(list)
+        if waiting:
+            for snooze in (
+                Snooze.objects.running(at=at).filter(ask__in=waiting).select_related("user")
+            ):
+                self.snoozes[snooze.ask_id].append(snooze)
+        self.comments: dict[int, list[Comment]] = defaultdict(list)
+        if with_comments and asks:
+            for comment in Comment.objects.filter(ask__in=asks).select_related("author"):
+                self.comments[comment.ask_id].append(comment)
+        kinds = {ask.kind for ask in waiting if may_answer(user, ask)}
+        self.colleagues = {kind: list(colleagues_for(kind)) for kind in kinds}
+        self.away = set(
+            Delegation.objects.running(at=at).values_list("person", flat=True) if kinds else ()
+        )
+
+
+def _panel(ask: Ask, known: _Known) -> dict[str, Any]:
+    is_open, watchers = ask.closed_at is None, known.watchers[ask.subject]
     return {
         "ask": ask,
         "is_open": is_open,
-        "claim": claim_of(user, ask, at=at),
-        "is_watched": user.pk in watching,
-        "watchers": len(watching),
-        **(_while_open(user, ask, at) if is_open else {}),
-        **(_comments(user, ask, is_open) if with_comments else {}),
+        "claim": claim_of(known.user, ask, at=known.at),
+        "is_watched": known.user.pk in watchers,
+        "watchers": len(watchers),
+        **(_while_open(ask, known) if is_open else {}),
+        **(_comments(ask, known, is_open=is_open) if known.with_comments else {}),
     }
 
 
-def _while_open(user: User, ask: Ask, at: datetime) -> dict[str, Any]:
-    snoozes = list(ask.snoozes.running(at=at).select_related("user"))
+def _while_open(ask: Ask, known: _Known) -> dict[str, Any]:
+    user, snoozes = known.user, known.snoozes[ask.pk]
     mine = next((one for one in snoozes if one.user_id == user.pk), None)
     may_snooze = not sentence_of(check_may_snooze, user, ask)
     return {
         "snooze": mine,
-        "snooze_words": heard_again(ask, mine, at=at) if mine else "",
-        "snooze_form": SnoozeForm(auto_id="snooze_%s") if may_snooze and not mine else None,
-        "snoozing": [_about(one, user, at) for one in snoozes if one is not mine],
-        "hand_over_form": _hand_over_form(user, ask, at) if may_answer(user, ask) else None,
+        "snooze_words": heard_again(ask, mine, at=known.at) if mine else "",
+        "snooze_form": SnoozeForm(auto_id=f"snooze_{ask.pk}_%s")
+        if may_snooze and not mine
+        else None,
+        "snoozing": [_about(one, known) for one in snoozes if one is not mine],
+        "hand_over_form": _hand_over_form(ask, known) if may_answer(user, ask) else None,
     }
 
 
-def _about(snooze: Snooze, user: User, at: datetime) -> dict[str, str]:
-    until = moment_words(snooze.until, zone_of(user), at=at)
+def _about(snooze: Snooze, known: _Known) -> dict[str, str]:
+    until = moment_words(snooze.until, zone_of(known.user), at=known.at)
     return {
         "sentence": f"{snooze.user} is not reminded before {until}",
         "reason": snooze.reason,
     }
 
 
-def _hand_over_form(user: User, ask: Ask, at: datetime) -> HandOverForm | None:
-    colleagues = list(colleagues_for(ask, but=user).exclude(pk=ask.claimed_by_id))
+def _hand_over_form(ask: Ask, known: _Known) -> HandOverForm | None:
+    left_out = {known.user.pk, ask.claimed_by_id, *ask.excluded}
+    colleagues = [
+        (str(one.pk), f"{one} (out of office)" if one.pk in known.away else str(one))
+        for one in known.colleagues[ask.kind]
+        if one.pk not in left_out
+    ]
     if not colleagues:
         return None
-    away = set(
-        Delegation.objects.running(at=at)
-        .filter(person__in=colleagues)
-        .values_list("person", flat=True)
-    )
-    return HandOverForm(auto_id="hand_over_%s", colleagues=_named(colleagues, away))
+    return HandOverForm(auto_id=f"hand_over_{ask.pk}_%s", colleagues=colleagues)
 
 
-def _named(colleagues: Collection[User], away: set[int]) -> list[tuple[str, str]]:
-    return [
-        (str(one.pk), f"{one} (out of office)" if one.pk in away else str(one))
-        for one in colleagues
-    ]
-
-
-def _comments(user: User, ask: Ask, is_open: bool) -> dict[str, Any]:
-    why_not = sentence_of(check_may_comment, user, ask) if is_open else ""
+def _comments(ask: Ask, known: _Known, *, is_open: bool) -> dict[str, Any]:
+    why_not = sentence_of(check_may_comment, known.user, ask) if is_open else ""
+    may_comment = is_open and not why_not
     return {
-        "comments": list(ask.comments.select_related("author")),
-        "comment_form": CommentForm(auto_id="together_%s") if is_open and not why_not else None,
+        "comments": known.comments[ask.pk],
+        "comment_form": CommentForm(auto_id=f"together_{ask.pk}_%s") if may_comment else None,
         "why_no_comment": why_not,
     }
 

@@ -17,7 +17,7 @@ from governance.people.signed_in import person
 
 
 def _back(ask: Ask) -> HttpResponse:
-    return redirect(f"{ask.path.partition('#')[0]}#together")
+    return redirect(f"{ask.path.partition('#')[0]}#together-{ask.pk}")
 
 
 @login_required
