@@ -18,14 +18,30 @@ from governance.people.services import actor_of
 @transaction.atomic(durable=True)
 def ask_runner(*, escalation_id: int, by: User, text: str, at: datetime) -> Message:
     """Ask for information; the case waits for the runner, people are reminded all the same."""
+    return _ask(escalation_id, by, text, "escalation.asked_back", at)
+
+
+@transaction.atomic(durable=True)
+def request_changes(*, escalation_id: int, by: User, text: str, at: datetime) -> Message:
+    """Ask for an edited question, which the runner raises in place of this one, or says why not.
+
+    The case stays open and its people are reminded, until the new one supersedes it.
+    """
+    return _ask(escalation_id, by, text, "escalation.changes_requested", at)
+
+
+def _ask(escalation_id: int, by: User, text: str, kind: str, at: datetime) -> Message:
     check_may_ask(by)
     case = locked_case(escalation_id)
     check_unresolved(case)
-    said = checked_text(text, what="a question")
-    message = Message.objects.create(escalation=case, author=by, text=said, is_question=True, at=at)
+    wants_edit = kind == "escalation.changes_requested"
+    said = checked_text(text, what="what to change" if wants_edit else "a question")
+    message = Message.objects.create(
+        escalation=case, author=by, text=said, is_question=True, wants_edit=wants_edit, at=at
+    )
     if case.status == Status.OPEN:
         case.move_to(Status.INFO_REQUESTED)
-    _record(case, message, "escalation.asked_back", by)
+    _record(case, message, kind, by)
     return message
 
 
