@@ -62,7 +62,11 @@ def test_it_answers_in_the_name_of_its_author_and_says_so(ada, made):
     assert told["status"] == "decided"
     assert told["constraints"] == ["Sessions end after an hour"]
     (told_by,) = told["decided_by"]
-    assert (told_by["name"], told_by["method"], told_by["on_behalf_of"]) == ("Ada", "standing", None)
+    assert (told_by["name"], told_by["method"], told_by["on_behalf_of"]) == (
+        "Ada",
+        "standing",
+        None,
+    )
     assert (told_by["standing"], told_by["source"]) == (True, made.source.escalation.ref)
     (signed,) = jwt.decode(decision.receipt, options={"verify_signature": False})["decided_by"]
     assert (signed["standing"], signed["source"]) == (True, made.source.escalation.ref)
