@@ -1,16 +1,18 @@
 """What loosens an environment, a rule of review or an agent's tier."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from agents.changes import ChangeClass
 from agents.comparing import LABELS
-from agents.models import Agent, Environment, ReviewRule, Tier
+from agents.models import Agent, Environment, ReviewRule, Tier, Trigger
 from agents.review_policy import Requirement, ReviewRules
 from governance.audit.services import append
+from governance.configuration.conditions import register_values
 from governance.configuration.kinds import TEAM_USES, Kind, Snapshot, there
+from governance.constitution.models import Principle
 from governance.people.models import User
 from governance.people.services import actor_of
 
@@ -199,3 +201,25 @@ def environments_that_name(team: int) -> list[str]:
 
 
 TEAM_USES.append(environments_that_name)
+
+
+def _agents(values: Collection[str]) -> set[str]:
+    return set(Agent.objects.filter(slug__in=values).values_list("slug", flat=True))
+
+
+def _environments(values: Collection[str]) -> set[str]:
+    return set(Environment.objects.filter(slug__in=values).values_list("slug", flat=True))
+
+
+def _triggers(values: Collection[str]) -> set[str]:
+    return set(Trigger.objects.filter(key__in=values).values_list("key", flat=True))
+
+
+def _principles(values: Collection[str]) -> set[str]:
+    return set(Principle.objects.filter(key__in=values).values_list("key", flat=True))
+
+
+register_values("agents", "agent", _agents)
+register_values("environments", "environment", _environments)
+register_values("triggers", "trigger", _triggers)
+register_values("principles", "principle", _principles)

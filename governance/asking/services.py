@@ -23,6 +23,7 @@ from governance.asking.models import (
 )
 from governance.asking.poke import poke_dispatch
 from governance.asking.policies.terms import terms_for
+from governance.asking.together.watching import tell_of_end
 from governance.audit.actors import Actor
 from governance.audit.services import append
 from governance.base.errors import Conflict
@@ -140,6 +141,7 @@ def close_ask(*, subject: str, because: str, by: Actor, at: datetime) -> None:
         at=at,
         data={"ask": ask.pk, "because": ask.closed_because},
     )
+    tell_of_end(ask, by=str(by), at=at)
 
 
 @transaction.atomic
@@ -155,6 +157,20 @@ def record_sighting(*, ask_id: int, user: User, at: datetime) -> Sighting:
     return sighting
 
 
+@transaction.atomic
+def record_opened(*, ask_id: int, user: User, at: datetime) -> Sighting:
+    """Note that a person opened the details of the act; only the first time counts."""
+    sighting = record_sighting(ask_id=ask_id, user=user, at=at)
+    first = Sighting.objects.filter(pk=sighting.pk, action_opened_at=None)
+    if first.update(action_opened_at=at):
+        sighting.action_opened_at = at
+        subject = sighting.ask.subject
+        append(
+            stream=subject, kind="ask.act_opened", by=actor_of(user), at=at, data={"ask": ask_id}
+        )
+    return sighting
+
+
 def open_asks_for(user: User) -> QuerySet[Ask]:
     """Open questions, without those that this person may not answer."""
     return Ask.objects.open().exclude(excluded__contains=[user.pk])
@@ -167,7 +183,7 @@ def ladder_view(ask: Ask, *, at: datetime) -> list[dict[str, Any]]:
         {
             "position": index + 1,
             "who": names[index],
-            "delay_text": _delay_text(rung, is_first=index == 0),
+            "delay_text": delay_text(rung, is_first=index == 0),
             "state": _state(ask, index),
         }
         for index, rung in enumerate(ask.ladder)
@@ -187,7 +203,8 @@ def _state(ask: Ask, index: int) -> str:
     return "done" if index <= ask.step else "later"
 
 
-def _delay_text(rung: dict[str, Any], *, is_first: bool) -> str:
+def delay_text(rung: Mapping[str, Any], *, is_first: bool) -> str:
+    """When a step comes, and how often its people are told again."""
     delay = rung["delay_s"]
     start = f"{span_text(delay)} after {'it is asked' if is_first else 'the step before'}"
     return (

@@ -1,5 +1,9 @@
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
 from django import forms
 
+from governance.asking.models import PermitScope, Policy
 from governance.configuration.services import LONGEST_REASON
 
 
@@ -12,3 +16,84 @@ class RefusalForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         label="Why it stays as it is",
     )
+
+
+RISKS = (("low", "Low"), ("medium", "Medium"), ("high", "High"))
+# Lists that are typed.
+TYPED = ("agents", "environments", "triggers", "principles", "authorities", "action_kinds")
+_SEVERAL = "Several with commas between them; empty: any."
+
+
+def _risks(help_text: str) -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        choices=RISKS, required=False, widget=forms.CheckboxSelectMultiple, help_text=help_text
+    )
+
+
+class PolicyForm(forms.ModelForm[Policy]):
+    """A policy in the admin: lists are typed with commas, and what cannot be is refused."""
+
+    risks = _risks("As the portal computes them, never as the runner claims. None ticked: any.")
+    standing_risks = _risks("Risks for which a decision may stand for later questions.")
+    permit_scopes = forms.MultipleChoiceField(
+        choices=[choice for choice in PermitScope.choices if choice[0] != PermitScope.ONCE],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="The exact act, once, is always possible; these besides, if a decider wants.",
+    )
+
+    class Meta:
+        model = Policy
+        fields = "__all__"  # noqa: DJ007 - every field is set here, each with its own sentence
+        help_texts: ClassVar[dict[str, str]] = {
+            "agents": f"Slugs of agents. {_SEVERAL}",
+            "environments": f"Slugs of environments. {_SEVERAL}",
+            "triggers": f"Keys of triggers that fit the question. {_SEVERAL}",
+            "principles": f"Keys of principles that the question touches. {_SEVERAL}",
+            "authorities": f"Authorities that one of the options asks for. {_SEVERAL}",
+            "action_kinds": f"Kinds of the act that is asked for. {_SEVERAL}",
+            "owner_teams": "The agent’s own team, or one that its owner is in. None ticked: any.",
+            "is_default": "Takes what no other policy of the kind takes. Its conditions and its "
+            "position count for nothing.",
+            "is_active": "A policy that is switched off takes no question.",
+            "required_votes": "So many people must choose the same.",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for name in TYPED:
+            if name in cleaned:
+                cleaned[name] = _tidy(cleaned[name])
+        self._check_votes(cleaned)
+        self._check_act(cleaned)
+        self._check_standing(cleaned)
+        return cleaned
+
+    def _check_votes(self, cleaned: dict[str, Any]) -> None:
+        teams = len(cleaned.get("teams") or ())
+        votes = cleaned.get("required_votes") or 0
+        if votes and teams > votes:
+            self.add_error(
+                "required_votes", f"{teams} teams give one vote each: it takes {teams} at least."
+            )
+
+    def _check_act(self, cleaned: dict[str, Any]) -> None:
+        if cleaned.get("action_kinds") and cleaned.get("with_action") is False:
+            self.add_error("action_kinds", "A question without an act has no kind of act.")
+        if cleaned.get("wakes_people") and cleaned.get("in_digest"):
+            self.add_error(
+                "in_digest", "What reaches people in quiet hours cannot wait for the daily digest."
+            )
+
+    def _check_standing(self, cleaned: dict[str, Any]) -> None:
+        parts = [cleaned.get(f"standing_{name}") for name in ("risks", "uses", "days")]
+        if any(parts) and not all(parts):
+            self.add_error(
+                "standing_risks",
+                "Standing decisions need all three: risks, a number of uses, a number of days.",
+            )
+
+
+def _tidy(values: Iterable[str]) -> list[str]:
+    """Each value once, without the space around it."""
+    return list(dict.fromkeys(filter(None, (value.strip() for value in values))))

@@ -21,7 +21,7 @@ from governance.people.permissions import Permission, has
 
 PAGE = 30
 # What follows from the change: the sentences say it better.
-COMPUTED = ("needs", "usual")
+COMPUTED = ("needs", "usual", "others")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,28 @@
-"""What loosens a policy: fewer votes, fewer teams, a ladder that tells people later or not."""
+"""What loosens a policy: it asks less, tells people later or not, or leaves questions to milder
+rules."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from governance.asking.audiences import names_of
 from governance.asking.defaults import DEFAULTS
-from governance.asking.models import AskKind, Policy, Rung
-from governance.asking.policies.ladders import snapshot
-from governance.asking.policies.versions import record_version
-from governance.asking.services import span_text
+from governance.asking.models import AskKind, OptionAuthority, Policy, Rung
+from governance.asking.policies.ladders import starting_ladder
+from governance.asking.policies.rules import Rules
+from governance.asking.policies.versions import content_of, record_version
 from governance.audit.services import append
+from governance.configuration.falling import falls
 from governance.configuration.kinds import TEAM_USES, Kind, Snapshot
+from governance.configuration.milder import audience_of, milder
 from governance.people.models import Team, User
 from governance.people.services import actor_of
+
+# Fields of the table that the snapshot has among its rules.
+RULES = (
+    *("authentication", "reason_required", "one_rejection_ends", "owner_may_answer"),
+    *("permit_scopes", "standing_risks", "standing_uses", "standing_days"),
+)
 
 
 class PolicyKind(Kind):
@@ -21,32 +30,16 @@ class PolicyKind(Kind):
 
     def read(self, pk: int) -> Snapshot:
         policy = Policy.objects.get(pk=pk)
-        teams = list(policy.teams.order_by("pk"))
-        ladder = snapshot(policy.kind, policy)
-        usual = _usual(policy.kind)
-        return {
-            "name": policy.name,
-            "slug": policy.slug,
-            "kind": policy.kind,
-            "is_default": policy.is_default,
-            "votes": policy.required_votes,
-            "teams": [team.pk for team in teams],
-            "ladder": ladder,
-            "usual": usual,
-            "names": _team_names([*(team.pk for team in teams), *usual["teams"]])
-            | {_audience(rung): who for rung, who in zip(ladder, names_of(ladder), strict=True)},
-        }
+        return _named({**_state(policy), **_around(policy.kind, besides=pk)})
 
     def absent(self, sort: str = "") -> Snapshot:
-        usual = _usual(sort)
-        return {"kind": sort, "usual": usual, "names": _team_names(usual["teams"])}
+        return _named({"kind": sort, **_around(sort, besides=None)})
 
     def loosens(self, before: Snapshot, after: Snapshot) -> list[str]:
         said = list(_default_loosens(before, after))
         if "ladder" in before:
-            said += _asks_less(before, after, before["names"])
-            said += _ladder_loosens(before, after)
-        return said
+            said += milder(before, after, before["names"])
+        return said + falls(before, after)
 
     def title(self, state: Snapshot) -> str:
         return f"Policy {state['name']}"
@@ -55,15 +48,32 @@ class PolicyKind(Kind):
         return str(after["slug"])
 
     def apply(self, pk: int | None, after: Snapshot, *, by: User, at: datetime) -> None:
-        policy = Policy.objects.select_for_update().get(pk=pk) if pk else Policy()
-        for field in ("name", "slug", "kind", "is_default"):
-            setattr(policy, field, after[field])
-        policy.required_votes = after["votes"]
-        policy.save()
-        policy.teams.set(after["teams"])
-        policy.rungs.all().delete()
-        Rung.objects.bulk_create([_rung(policy, rung) for rung in after["ladder"]])
+        write(pk, after)
+        policy = Policy.objects.get(slug=after["slug"])
         record_policy(policy, by=by, at=at)
+
+
+def write(pk: int | None, after: Snapshot) -> None:
+    """The policy as a snapshot has it, without a word in the history."""
+    policy = Policy.objects.select_for_update().get(pk=pk) if pk else Policy()
+    for field in ("name", "slug", "kind", "is_default", "position", "in_digest", "wakes_people"):
+        setattr(policy, field, after[field])
+    policy.required_votes, policy.is_active = after["votes"], after["active"]
+    for field in RULES:
+        setattr(policy, field, after["rules"][field])
+    for field, value in after["conditions"].items():
+        if field != "owner_teams":
+            setattr(policy, field, value)
+    policy.save()
+    policy.teams.set(after["teams"])
+    policy.owner_teams.set(after["conditions"]["owner_teams"])
+    policy.option_authorities.all().delete()
+    OptionAuthority.objects.bulk_create(
+        OptionAuthority(policy=policy, option=option, role=who["role"], team_id=who["team"])
+        for option, who in sorted(after["rules"]["authorities"].items())
+    )
+    policy.rungs.all().delete()
+    Rung.objects.bulk_create([_rung(policy, rung) for rung in after["ladder"]])
 
 
 def record_policy(policy: Policy, *, by: Any, at: datetime) -> None:
@@ -83,18 +93,73 @@ def record_policy(policy: Policy, *, by: Any, at: datetime) -> None:
     )
 
 
-def _usual(kind: str) -> Snapshot:
-    """What questions of a kind take where nothing else is said."""
-    policy = Policy.objects.filter(kind=kind, is_default=True).first()
-    if policy is None:
-        votes = DEFAULTS[kind][1] if kind in DEFAULTS else 1
-        return {"policy": None, "votes": votes, "teams": []}
-    teams = list(policy.teams.order_by("pk").values_list("pk", flat=True))
-    return {"policy": policy.pk, "votes": policy.required_votes, "teams": teams}
+def _state(policy: Policy) -> Snapshot:
+    content = content_of(policy)
+    rules = content.pop("rules")
+    return {
+        **{name: part for name, part in content.items() if name != "is_active"},
+        "active": content["is_active"],
+        "teams": rules["teams"],
+        "rules": {name: part for name, part in rules.items() if name != "teams"},
+    }
 
 
-def _team_names(teams: list[int]) -> dict[str, str]:
-    return {f"team:{team.pk}": team.name for team in Team.objects.filter(pk__in=teams)}
+def _around(kind: str, *, besides: int | None) -> Snapshot:
+    """What else takes questions of the kind: the default, and where facts choose, the others."""
+    default = Policy.objects.filter(kind=kind, is_default=True).first()
+    usual = {"policy": default.pk, **_asks(_state(default))} if default else _starting(kind)
+    others = Policy.objects.none()
+    if kind == AskKind.CASE:
+        others = Policy.objects.filter(kind=kind, is_active=True)
+    if besides is not None:
+        others = others.exclude(pk=besides)
+    return {
+        "usual": usual,
+        "others": [{"pk": one.pk, **_state(one)} for one in others.order_by("pk")],
+    }
+
+
+def _asks(state: Snapshot) -> Snapshot:
+    wanted = ("votes", "teams", "rules", "in_digest", "wakes_people", "ladder")
+    return {name: state[name] for name in wanted}
+
+
+def _starting(kind: str) -> Snapshot:
+    """What questions of a kind take where it has no default."""
+    if kind not in DEFAULTS:
+        return {"policy": None, "votes": 1, "teams": []}
+    _, votes, steps = DEFAULTS[kind]
+    rules = Rules().as_dict()
+    return {
+        "policy": None,
+        "votes": votes,
+        "teams": rules.pop("teams"),
+        "rules": rules,
+        "in_digest": False,
+        "wakes_people": False,
+        "ladder": starting_ladder(steps),
+    }
+
+
+def _named(state: Snapshot) -> Snapshot:
+    """With how people call whom the snapshot names by number."""
+    parts = [part for part in (state, state["usual"], *state["others"]) if "teams" in part]
+    ladder = [rung for part in parts for rung in part.get("ladder", ())]
+    audiences = {audience_of(rung): rung for rung in ladder}
+    whom = zip(audiences, names_of(list(audiences.values())), strict=True)
+    return {**state, "names": {**_team_names(_teams_in(parts)), **dict(whom)}}
+
+
+def _teams_in(parts: Iterable[Snapshot]) -> Iterator[int]:
+    for part in parts:
+        yield from part["teams"]
+        yield from part.get("conditions", {}).get("owner_teams", ())
+        for who in part.get("rules", {}).get("authorities", {}).values():
+            yield from filter(None, [who["team"]])
+
+
+def _team_names(teams: Iterable[int]) -> dict[str, str]:
+    return {f"team:{team.pk}": team.name for team in Team.objects.filter(pk__in=set(teams))}
 
 
 def _default_loosens(before: Snapshot, after: Snapshot) -> Iterator[str]:
@@ -102,61 +167,8 @@ def _default_loosens(before: Snapshot, after: Snapshot) -> Iterator[str]:
     if before["usual"]["policy"] == after["usual"]["policy"]:
         return
     what = f"By default {AskKind(after['kind']).label.lower()}: "
-    for sentence in _asks_less(before["usual"], after["usual"], before.get("names", {})):
+    for sentence in milder(before["usual"], after["usual"], before.get("names", {})):
         yield what + sentence[0].lower() + sentence[1:]
-
-
-def _asks_less(before: Snapshot, after: Snapshot, names: dict[str, str]) -> list[str]:
-    said = []
-    if after["votes"] < before["votes"]:
-        said.append(f"It takes {_votes(after['votes'])} instead of {before['votes']}.")
-    for team in before["teams"]:
-        if team not in after["teams"]:
-            said.append(f"The vote of team {names[f'team:{team}']} is no longer needed.")
-    return said
-
-
-def _votes(number: int) -> str:
-    return f"{number} vote" if number == 1 else f"{number} votes"
-
-
-def _audience(rung: Snapshot) -> str:
-    return f"{rung['audience']}:{rung['role'] or rung['team'] or rung['person']}"
-
-
-def _ladder_loosens(before: Snapshot, after: Snapshot) -> list[str]:
-    """Each time that an audience is told must still be there, as early and as often."""
-    later, said = _times(after["ladder"]), []
-    for audience, times in _times(before["ladder"]).items():
-        who = before["names"][audience]
-        for n, was in enumerate(times):
-            now = later.get(audience, [])[n : n + 1]
-            said += _less_loud(who, was, now[0]) if now else [_not_told(who, was)]
-    return said
-
-
-def _times(ladder: list[Snapshot]) -> dict[str, list[tuple[int, int, int]]]:
-    """When each audience is told, first and again: seconds after the question."""
-    found: dict[str, list[tuple[int, int, int]]] = {}
-    reached = 0
-    for rung in ladder:
-        reached += rung["delay_s"]
-        found.setdefault(_audience(rung), []).append((reached, rung["repeat_s"], rung["cap_s"]))
-    return found
-
-
-def _not_told(who: str, was: tuple[int, int, int]) -> str:
-    first = f"after {span_text(was[0])}" if was[0] else "at once"
-    return f"{who} is no longer told {first}."
-
-
-def _less_loud(who: str, was: tuple[int, int, int], now: tuple[int, int, int]) -> list[str]:
-    words = ("is told after", "is reminded after", "is reminded at least every")
-    return [
-        f"{who} {word} {span_text(new)} instead of {span_text(old)}."
-        for word, old, new in zip(words, was, now, strict=True)
-        if new > old
-    ]
 
 
 def _rung(policy: Policy, rung: Snapshot) -> Rung:
@@ -174,9 +186,13 @@ def _rung(policy: Policy, rung: Snapshot) -> Rung:
 
 
 def policies_that_need(team: int) -> list[str]:
-    """The policies that ask for a vote of this team."""
-    names = Policy.objects.filter(teams=team).values_list("name", flat=True)
-    return [f"the policy {name} asks for its vote" for name in names]
+    """The policies that ask for a vote of this team, keep an option for it, or look for it."""
+    asked = Policy.objects.filter(teams=team).values_list("name", flat=True)
+    kept = OptionAuthority.objects.filter(team=team).values_list("option", "policy__name")
+    return [
+        *(f"the policy {name} asks for its vote" for name in asked),
+        *(f"the policy {name} keeps the option {option} for it" for option, name in kept),
+    ]
 
 
 TEAM_USES.append(policies_that_need)

@@ -56,8 +56,13 @@ def pick(kind: str, facts: Facts) -> tuple[Policy | None, str]:
 
 def considered(kind: str, facts: Facts) -> list[Considered]:
     """The policies in the order they are tried, up to the one that is taken."""
+    return considered_among(in_order(kind), facts)
+
+
+def considered_among(policies: Iterable[Policy], facts: Facts) -> list[Considered]:
+    """The same for policies that are at hand, in their order."""
     tried = []
-    for policy in in_order(kind):
+    for policy in policies:
         tried.append(_considered(policy, facts))
         if tried[-1].fits:
             break
@@ -93,6 +98,11 @@ def conditions_of(policy: Policy) -> dict[str, Any]:
         "owner_teams": sorted(team.pk for team in policy.owner_teams.all()),
         **{name: getattr(policy, name) for name in YES_OR_NO},
     }
+
+
+def takes_everything(policy: Policy) -> bool:
+    """Whether a policy has no condition at all."""
+    return not any(value not in ([], None) for value in conditions_of(policy).values())
 
 
 def why(conditions: Conditions, facts: Facts, names: Mapping[int, str]) -> str:
