@@ -22,6 +22,7 @@ from agents.intake.services import import_many
 from agents.models import Family
 from agents.releasing import services as releasing
 from agents.reviewing import services as reviewing
+from governance.asking.channels.subscriptions import subscribe
 from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask
 from governance.people.away import enter_absence
@@ -32,6 +33,7 @@ from governance.review.comments import comment
 from governance.review.models import Review
 from tests.agents import acts as agent_acts
 from tests.agents.ledger import acts as ledger_acts
+from tests.asking.channels import test_webpush
 from tests.configuration import acts as configuration_acts
 from tests.constitution import acts as law_acts
 from tests.escalations import acts as case_acts
@@ -148,6 +150,11 @@ GET  absences                             L  403  200  200  200  200  403    L
 POST absences                               L  403  403  403  403  302  403    L
 POST absence-end                            L  404  404  302  404  302  404    L
 GET  history                              L  403  403  403  200  200  403    L
+GET  operations                           L  403  403  403  200  200  403    L
+GET  push                                 L  403  200  200  200  200  403    L
+POST push-subscribe                       L  403  204  204  204  204  403    L
+POST push-test                            L  403  302  302  302  302  403    L
+POST push-remove                          L  404  302  404  404  404  404    L
 GET  runners                              L  403  200  403  403  200  403    L
 POST runners                              L  403  302  403  403  302  403    L
 GET  runner                               L  403  200  403  403  200  403    L
@@ -202,6 +209,7 @@ OPEN = """
 GET  review-link                        302  302  302  302  302  302  302  302
 GET  review-landing                     404  404  404  404  404  404  404  404
 POST review-switch                        L    L    L    L    L    L    L    L
+GET  push-worker                        200  200  200  200  200  200  200  200
 GET  health-live                        200  200  200  200  200  200  200  200
 GET  health-ready                       200  200  200  200  200  200  200  200
 GET  health-scheduler                   503  503  503  503  503  503  503  503
@@ -357,6 +365,7 @@ ARGUMENTS = {
     "ask-comment": {"ask_id": "{ask}"},
     "me-quiet-hours-remove": {"window_id": "{quiet_hours}"},
     "absence-end": {"absence_id": "{absence}"},
+    "push-remove": {"subscription_id": "{browser}"},
     "review-link": {"token": "{token}"},
     "review-seen": {"review_id": "{review}"},
     "review-withdraw": {"review_id": "{review}"},
@@ -428,6 +437,12 @@ SENT: dict[str, dict[str, Any]] = {
     "constitution-edit": {"act": "save", "newest": "{newest_law}", "text": "{constitution}"},
     "constitution-import": {"text": "{constitution}"},
     "constitution-vote": VOTE | {"seen_sha256": "{plain_sha256}"},
+    "push-subscribe": {
+        "endpoint": "https://push.example.net/new",
+        "p256dh": test_webpush.BROWSER,
+        "auth": test_webpush.AUTH,
+        "label": "Firefox",
+    },
     "review-comment": {"text": "Why?", "line": 1},
     "rule-loosening-refuse": {"reason": "It is right."},
     "runner-key-issue": {"scopes": ["read"], "days": 30},
@@ -479,9 +494,7 @@ def built() -> SimpleNamespace:
     loosening = configuration_acts.ask_for_one_vote(configuration_acts.administrator())
     ask = Ask.objects.get(subject=case.subject)
     approver, week = people["approver"], now + timedelta(days=7)
-    absence = enter_absence(
-        person_id=approver.pk, starts_at=now, ends_at=week, by=approver, at=now
-    )
+    absence = enter_absence(person_id=approver.pk, starts_at=now, ends_at=week, by=approver, at=now)
     quiet_hours = add_quiet_hours(by=approver, weekdays=[0], starts=time(22), ends=time(7), at=now)
     return SimpleNamespace(
         absence=absence.pk,
@@ -522,6 +535,14 @@ def built() -> SimpleNamespace:
         case_id=case.pk,
         case_sha256=case.request_sha256,
         token=token_of(link_for(ask, people["approver"], at=now)),
+        browser=subscribe(
+            user=owner,
+            endpoint="https://push.example.net/owner",
+            p256dh=test_webpush.BROWSER,
+            auth=test_webpush.AUTH,
+            label="Firefox",
+            at=now,
+        ).pk,
     )
 
 

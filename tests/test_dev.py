@@ -408,6 +408,17 @@ def test_secrets_are_made_once_and_readable_by_their_owner_only(tmp_path):
     assert environment.new_secrets() != made
 
 
+def test_a_secret_that_an_older_checkout_did_not_need_is_added_to_the_others(tmp_path):
+    path = tmp_path / "secrets.json"
+    path.write_text('{"LINK_KEY": "kept"}')
+
+    whole = environment.kept_secrets(path)
+
+    assert whole["LINK_KEY"] == "kept"
+    assert set(whole) == set(environment.new_secrets())
+    assert environment.kept_secrets(path) == whole
+
+
 def test_damaged_secrets_are_named(tmp_path):
     (tmp_path / "secrets.json").write_text("{")
 

@@ -30,21 +30,33 @@ def new_secrets() -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(64),
         "SIGNING_KEY": _random_key(),
         "LINK_KEY": _random_key(),
+        "VAPID_KEY": _random_key(),
     }
 
 
 def kept_secrets(path: Path = SECRETS) -> dict[str, str]:
-    """The secrets of this checkout, made at the first start, readable by their owner only."""
+    """The secrets of this checkout, made at the first start, readable by their owner only.
+
+    What an older checkout did not need yet is made and kept beside them.
+    """
     private_folder(path.parent)
-    if not path.exists():
-        fresh = path.with_suffix(f".{os.getpid()}")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(new_secrets(), file)
-        fresh.rename(path)
-    try:
-        return {str(key): str(value) for key, value in json.loads(path.read_text()).items()}
-    except ValueError:
-        fail(f"{path} is damaged. Remove it: sessions and links made with it end.")
+    kept: dict[str, str] = {}
+    if path.exists():
+        try:
+            kept = {str(key): str(value) for key, value in json.loads(path.read_text()).items()}
+        except ValueError:
+            fail(f"{path} is damaged. Remove it: sessions and links made with it end.")
+    whole = new_secrets() | kept
+    if whole != kept:
+        _keep(whole, path)
+    return whole
+
+
+def _keep(whole: dict[str, str], path: Path) -> None:
+    fresh = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(whole, file)
+    fresh.rename(path)
 
 
 def browser() -> dict[str, str]:

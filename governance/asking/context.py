@@ -30,8 +30,8 @@ PLACES = (
     ("precedents", "inbox", "precedents"),
     ("standing", "inbox", "standing"),
     ("insights", "inbox", "insights"),
-    ("history", "history", ""),
-    ("operations", "operations", ""),
+    ("history", "history", "events"),
+    ("operations", "history", "operations"),
     ("runners", "runners", ""),
 )
 
@@ -53,7 +53,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
             "may_read_history": has(user, Permission.READ_HISTORY),
             "may_operate": has(user, Permission.OPERATE),
             "may_manage_runners": has(user, Permission.MANAGE_RUNNERS),
-        }
+        },
     }
 
 

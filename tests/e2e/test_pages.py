@@ -200,6 +200,8 @@ def test_the_pages_of_the_portal(vera, cases, visitor, stack):
         "constitution": "/constitution/",
         "constitution-version": "/constitution/versions/1/",
         "history": "/history/",
+        "operations": "/operations/",
+        "push": "/me/push/",
         "history-of-a-case": f"/history/?subject=escalation:{cases['decided'].ref}",
         "runners": "/runners/",
         "runner": "/runners/sample-runner/",

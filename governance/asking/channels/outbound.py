@@ -11,6 +11,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -21,6 +22,9 @@ from governance.asking.trouble import NotSent, Trouble
 SECONDS = 5.0
 LONGEST_ANSWER = 4096
 MOST_ADDRESSES = 3
+# Who did not answer a moment ago is not waited for again at once: others are to be told.
+REST_SECONDS = 30.0
+MOST_RESTING = 1_000
 _PLAIN = re.compile(r"[\x21-\x7e]+")
 # Addresses of this network carry an IPv4 address in their last four bytes.
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -108,6 +112,9 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast and not found.is_reserved
 
 
+_resting: dict[tuple[str, int], float] = {}
+
+
 def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool = False) -> Answer:
     """Send it and return what was answered.
 
@@ -115,6 +122,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool = F
     answers in time.
     """
     target = target_of(url, private=private)
+    if _resting.get((target.host, target.port), 0) > time.monotonic():
+        raise Unreachable(f"{target.host}: did not answer a moment ago")
     try:
         connection = _Pinned(target, _addresses(target, private=private))
         cut = threading.Timer(SECONDS, connection.cut)
@@ -130,7 +139,14 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool = F
     except UnicodeError as error:
         raise Refused("The address cannot be read.") from error
     except (OSError, HTTPException) as error:
+        _let_rest(target)
         raise Unreachable(f"{target.host}: {type(error).__name__}") from error
+
+
+def _let_rest(target: Target) -> None:
+    if len(_resting) >= MOST_RESTING:
+        _resting.clear()
+    _resting[target.host, target.port] = time.monotonic() + REST_SECONDS
 
 
 def _addresses(target: Target, *, private: bool) -> Sequence[str]:

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from governance.asking.channels import outbound
 from governance.asking.channels.subscriptions import subscribe
 from governance.asking.channels.webpush import encoded
 from tests.factories import NOW
@@ -70,6 +71,13 @@ def serve(told, context=None):
     told.port = server.server_port
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
+
+
+@pytest.fixture(autouse=True)
+def _nobody_rests():
+    outbound._resting.clear()
+    yield
+    outbound._resting.clear()
 
 
 @pytest.fixture

@@ -96,6 +96,24 @@ def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch):
     assert called == [(("93.184.216.34", 443), outbound.SECONDS)]
 
 
+def test_who_did_not_answer_is_left_alone_for_a_while(monkeypatch):
+    called = []
+
+    def connect(address, timeout):
+        called.append(address)
+        raise TimeoutError
+
+    resolves_to(monkeypatch, "93.184.216.34")
+    monkeypatch.setattr(outbound.socket, "create_connection", connect)
+    for url in ("https://slow.example.net/x", "https://slow.example.net/y"):
+        with pytest.raises(Unreachable):
+            post(url, b"", {})
+    assert len(called) == 1
+    with pytest.raises(Unreachable):
+        post("https://other.example.net/x", b"", {})
+    assert len(called) == 2
+
+
 def test_a_name_that_nobody_knows_may_be_known_later(monkeypatch):
     def unknown(*_, **__):
         raise socket.gaierror

@@ -2,10 +2,16 @@
 
 import pytest
 
+from governance.asking.channels import outbound
 from governance.asking.watchdogs.ping import call_outside
 from tests.asking.channels.conftest import plain_server
 
 __all__ = ["plain_server"]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_rests():
+    outbound._resting.clear()
 
 
 def test_without_an_address_nobody_is_called(settings, monkeypatch):
