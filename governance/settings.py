@@ -214,6 +214,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=5),
         "options": {"expires": 300},
     },
+    "permits": {
+        "task": "escalations.reconcile",
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 300},
+    },
 }
 
 # How often the auditor looks for what must never be.
@@ -424,6 +429,10 @@ PERMIT_LIFETIME = timedelta(hours=env.int("PERMIT_HOURS", default=72))
 AMENDMENT_GRACE = timedelta(days=env.int("AMENDMENT_GRACE_DAYS", default=14))
 if timedelta(0) > AMENDMENT_GRACE:
     raise ImproperlyConfigured("AMENDMENT_GRACE_DAYS must not be negative.")
+# More mails an hour nobody gets, but what must wake them; the rest comes together in the next.
+MAILS_PER_HOUR = env.int("MAILS_PER_HOUR", default=12)
+if MAILS_PER_HOUR < 1:
+    raise ImproperlyConfigured("MAILS_PER_HOUR must be at least 1.")
 # How long an offline bundle is good for.
 BUNDLE_HOURS = env.int("BUNDLE_HOURS", default=24)
 
