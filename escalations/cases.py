@@ -40,6 +40,11 @@ def locked_ask(case: Escalation) -> Ask:
     return Ask.objects.select_for_update(no_key=True).get(subject=case.subject, closed_at=None)
 
 
+def ask_about(case: Escalation) -> Ask | None:
+    """The question to people about a case, open or not, for reading."""
+    return Ask.objects.filter(subject=case.subject).order_by("-pk").first()
+
+
 def latest_ask(case: Escalation) -> Ask:
     """The question to people about a case, locked; closed where the case is settled."""
     asks = Ask.objects.select_for_update(no_key=True).filter(subject=case.subject)

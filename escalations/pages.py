@@ -1,11 +1,10 @@
 """What the page of a case shows: the stored request, and apart from it what the portal knows."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from agents.models import Permit
-from escalations.acting import is_gone
+from escalations import scopes
 from escalations.answers import (
     CaseFile,
     agreeing,
@@ -16,31 +15,36 @@ from escalations.answers import (
     suspended_because,
 )
 from escalations.cases import NO_SUCH_CASE
-from escalations.forms import AskRunnerForm, DecideForm, DismissForm
+from escalations.forms import AskRunnerForm, DecideForm, DismissForm, RevokeForm, ScopeForm
 from escalations.inbox import next_action, stopped
 from escalations.law import principles_named
-from escalations.models import VERDICT_TONES, Ballot, Escalation, Message, Outcome
+from escalations.liveness import SENTENCES, Liveness, liveness
+from escalations.models import VERDICT_TONES, Escalation, Message, Outcome
+from escalations.panel import options_for, policy_text, proof_for, shown, voter_in_words, why_me
 from escalations.permissions import may_ask, may_decide
 from escalations.schema import ConstitutionalImpact
-from governance.asking.models import Ask
+from governance.asking.models import Ask, Authentication
+from governance.asking.policies.rules import Rules
 from governance.asking.services import ladder_view
-from governance.asking.together.claims import claim_of
+from governance.asking.together.pages import together_of
 from governance.audit.models import AuditEvent
 from governance.base.canonical import canonical
 from governance.base.errors import NotThere
 from governance.history.services import names_of
 from governance.people.models import User
+from governance.people.permissions import Permission, has
 
-LISTENING = timedelta(seconds=90)
 OUTCOME_TONES = {"succeeded": "good", "failed": "bad", "unknown": "warn"}
 PERMIT_LOOKS = {
     "unspent": ("waiting", "Not used yet"),
     "spent": ("good", "Used"),
     "expired": ("neutral", "Expired"),
+    "revoked": ("bad", "Revoked"),
 }
 # Kind of event: what it says, its icon, its tone.
 SAYINGS: dict[str, tuple[str, str, str]] = {
     "escalation.raised": ("asked", "message", "waiting"),
+    "escalation.changes_requested": ("asked for an edited question", "message", "info"),
     "escalation.asked_back": ("asked the runner a question", "message", "info"),
     "escalation.answered": ("answered the question", "message", "info"),
     "escalation.voted": ("voted", "person", "info"),
@@ -51,15 +55,22 @@ SAYINGS: dict[str, tuple[str, str, str]] = {
     "ask.opened": ("opened the question to people", "bell", ""),
     "ask.step": ("reached the next step and told its people", "bell", ""),
     "ask.reminded": ("reminded people", "bell", "waiting"),
+    "ask.act_opened": ("opened the details of the act", "eye", ""),
     "ask.seen": ("saw what is asked", "eye", ""),
     "ask.claimed": ("looks at it", "eye", "info"),
     "ask.claim_released": ("looks at it no more", "eye", ""),
+    "ask.handed_over": ("handed the question to a colleague", "person", "info"),
+    "ask.snoozed": ("is not reminded for a while", "clock", ""),
+    "ask.snooze_ended": ("is reminded again", "bell", ""),
+    "ask.commented": ("said something to colleagues", "message", ""),
     "ask.closed": ("closed the question to people", "check", ""),
     "notice.accepted": ("sent a mail", "mail", ""),
     "notice.failed": ("could not send a mail", "mail", "bad"),
     "notice.cancelled": ("cancelled a mail", "mail", ""),
-    "permit.granted": ("permitted the act, once", "shield", "good"),
+    "permit.granted": ("permitted the act", "shield", "good"),
     "permit.spent": ("used the permit", "shield", ""),
+    "permit.revoked": ("took the permit back", "shield", "bad"),
+    "permit.looked_after": ("reminded people of the permit", "bell", "waiting"),
 }
 
 
@@ -81,7 +92,13 @@ def case_for_page(escalation_id: int) -> Escalation:
 
 
 def case_page(
-    case: Escalation, user: User, *, at: datetime, form: DecideForm | None = None
+    case: Escalation,
+    user: User,
+    *,
+    at: datetime,
+    form: DecideForm | None = None,
+    scope_form: ScopeForm | None = None,
+    level: str = Authentication.SIGNED_IN,
 ) -> dict[str, Any]:
     """The whole context of ``escalations/case.html``."""
     file = file_of(case)
@@ -91,24 +108,50 @@ def case_page(
     allowed, refusal = may_decide(user, case, ask)
     asking, _ = may_ask(user)
     is_open = case.is_unresolved
-    gone = is_open and is_gone(case, at=at)
+    rules = Rules.of(ask.rules if ask else {})
+    gone = is_open and liveness(case, at=at) is Liveness.GONE
     return {
         "case": _case(file, at),
-        "options": case.options.all(),
+        "options": options_for(user, case, rules) if is_open else _options(case),
         "ask": _ask(ask, ladder) if ask and is_open else None,
-        "claim": claim_of(user, ask, at=at),
-        "policy_text": _policy_text(ask, file) if ask else "",
+        "together": together_of(user, ask, at=at),
+        "policy_text": policy_text(ask, case, case.ballots.all()) if ask else "",
         "messages_thread": [_message(message) for message in case.messages.all()],
-        "form": form or DecideForm(case=case),
+        "form": form or DecideForm(case=case, rules=rules),
+        "scope_form": scope_form or scope_form_of(case, user, rules) if is_open else None,
+        "proof": proof_for(case, rules, level) if allowed and is_open else "",
         "ask_form": AskRunnerForm() if is_open and asking else None,
+        "revoke_form": _revoke_form(user, file),
         "dismiss_form": DismissForm(auto_id="dismiss_%s") if gone and asking else None,
-        "why_me": _why_me(user, ask, ladder) if allowed else refusal,
+        "why_me": why_me(user, case, ask, ladder) if allowed else refusal,
         "may_decide": allowed and is_open,
         "suspended": suspended_because(case) if is_open else file.suspended,
         "refusal": refusal,
         "seen_by": _seen_by(ask),
         "timeline": timeline(case),
     }
+
+
+def _options(case: Escalation) -> list[dict[str, Any]]:
+    return [shown(option) for option in case.options.all()]
+
+
+def _revoke_form(user: User, file: CaseFile) -> RevokeForm | None:
+    """Where there is still something to take back, and this person may."""
+    permit = file.permit
+    if permit is None or permit.spent_at or permit.revoked_at or not has(user, Permission.SUSPEND):
+        return None
+    return RevokeForm(auto_id="revoke_%s")
+
+
+def scope_form_of(
+    case: Escalation, user: User, rules: Rules, *args: Any, **kwargs: Any
+) -> ScopeForm | None:
+    """The form of a permit's reach, where there is an act and the policy offers a choice."""
+    if not (case.has_action and rules.permit_scopes):
+        return None
+    form = ScopeForm(*args, case=case, rules=rules, zone=user.time_zone, **kwargs)
+    return form if form.is_offered else None
 
 
 def _case(file: CaseFile, at: datetime) -> dict[str, Any]:
@@ -134,7 +177,8 @@ def _case(file: CaseFile, at: datetime) -> dict[str, Any]:
         "action_json": canonical(request.get("action")).decode(),
         "request_json": bytes(case.request).decode(),
         "last_seen_at": case.presence.last_seen_at,
-        "runner_state": _runner_state(case, at),
+        "runner_state": str(liveness(case, at=at)),
+        "runner_state_text": SENTENCES[liveness(case, at=at)],
         "decision": _decision(file),
         "permit": _permit(file.permit, at),
         "outcome": _outcome(file.outcome),
@@ -146,12 +190,6 @@ _COLUMNS = (
     *("instance", "run", "risk", "risk_reasons", "blocking", "opened_at", "wait_until"),
     *("findings", "request_sha256", "settled_at", "settled_reason"),
 )
-
-
-def _runner_state(case: Escalation, at: datetime) -> str:
-    if at - case.presence.last_seen_at < LISTENING:
-        return "listening"
-    return "gone" if is_gone(case, at=at) else "parked"
 
 
 def _decision(file: CaseFile) -> dict[str, Any] | None:
@@ -169,16 +207,11 @@ def _decision(file: CaseFile) -> dict[str, Any] | None:
         "option_label": ballot.option.label if ballot.option else "",
         "decision": decision_text(ballot),
         "constraints": joint_constraints(voters),
-        "decided_by": ", ".join(_voter(vote) for vote in voters),
+        "decided_by": ", ".join(voter_in_words(vote) for vote in voters),
         "decided_at": decision.at,
         "use_before": decision.use_before,
         "receipt": decision.receipt,
     }
-
-
-def _voter(vote: Ballot) -> str:
-    how = " by mail link" if vote.method == "mail_link" else ""
-    return f"{vote.voter}{how}"
 
 
 def _permit(permit: Permit | None, at: datetime) -> dict[str, Any] | None:
@@ -186,7 +219,15 @@ def _permit(permit: Permit | None, at: datetime) -> dict[str, Any] | None:
         return None
     state = permit.state(at=at)
     tone, label = PERMIT_LOOKS[state]
-    return {"status": state, "tone": tone, "get_status_display": label}
+    return {
+        "status": state,
+        "tone": tone,
+        "get_status_display": label,
+        "reach": scopes.scope_in_words(scopes.of_permit(permit), run=permit.run),
+        "uses": permit.uses,
+        "most_uses": permit.most_uses,
+        "revoked_because": permit.revoked_because,
+    }
 
 
 def _outcome(outcome: Outcome | None) -> dict[str, Any] | None:
@@ -211,30 +252,13 @@ def _ask(ask: Ask, ladder: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _policy_text(ask: Ask, file: CaseFile) -> str:
-    if ask.required_votes == 1:
-        return "One person decides."
-    voted = file.case.ballots.count() if file.decision is None else len(file.ballots)
-    return f"{ask.required_votes} people must choose the same; {voted} voted so far."
-
-
-def _why_me(user: User, ask: Ask | None, ladder: Sequence[dict[str, Any]]) -> str:
-    teams = set(user.teams.values_list("pk", flat=True))
-    for rung, shown in zip(ask.ladder if ask else [], ladder, strict=False):
-        named = rung["role"] in user.roles or rung["person"] == user.pk or rung["team"] in teams
-        if named:
-            return (
-                f"Step {shown['position']} asks you: {shown['who'][0].lower()}{shown['who'][1:]}."
-            )
-    return "Nobody asked you by name, but you may decide."
-
-
 def _message(message: Message) -> dict[str, Any]:
     return {
         "author": str(message.author or message.runner),
         "from_runner": message.runner_id is not None,
         "at": message.at,
         "text": message.text,
+        "wants_edit": message.wants_edit,
     }
 
 

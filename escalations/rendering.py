@@ -12,6 +12,7 @@ PAGE = (
     "escalations/_agent_words.html",
     "escalations/_option_card.html",
     "escalations/_decide.html",
+    "escalations/_scope.html",
 )
 ADMIN = ("escalations/admin_decide.html",)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.ledger.matchers import in_words
 from agents.ledger.scoping import lies_within, read_pattern, stored_pattern
+from agents.models import Permit
 from agents.permits import MOST_USES
 from escalations.models import Ballot, Escalation
 from governance.asking.models import PermitScope
@@ -57,6 +58,10 @@ def of_kept(kept_scope: Mapping[str, Any]) -> Scope:
         until=datetime.fromisoformat(until) if until else None,
         pattern=kept_scope.get("pattern"),
     )
+
+
+def of_permit(permit: Permit) -> Scope:
+    return Scope(kind=permit.scope, uses=permit.most_uses, pattern=permit.pattern)
 
 
 def checked(

@@ -11,5 +11,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"cases/{CASE}ask/", views.case_ask, name="case-ask"),
     path(f"cases/{CASE}dismiss/", views.case_dismiss, name="case-dismiss"),
     path(f"cases/{CASE}seen/", views.case_seen, name="case-seen"),
+    path(f"cases/{CASE}opened/", views.case_opened, name="case-opened"),
+    path(f"cases/{CASE}revoke/", views.case_revoke, name="case-revoke"),
     path("", include("escalations.insights.urls")),
+    path("", include("escalations.simulating.urls")),
 ]

@@ -51,6 +51,8 @@ POST case-decide                          L  403  403  302  403  403  403    L
 POST case-ask                             L  403  403  302  403  403  403    L
 POST case-dismiss                           L  403  403  409  403  403  403    L
 POST case-seen                            L  403  204  204  204  204  403    L
+POST case-opened                          L  403  204  204  204  204  403    L
+POST case-revoke                          L  403  403  404  404  403  403    L
 GET  agents                               L  403  200  200  200  200  403    L
 GET  agents-import                        L  403  200  200  200  200  403    L
 POST agents-import                        L  403  302  403  403  403  403    L

@@ -89,7 +89,7 @@ class RuleForm(forms.Form):
         """The form filled in for a stance or a suggestion."""
         presets = [one["preset"] for one in matchers if "preset" in one]
         own = [one for one in matchers if "preset" not in one]
-        first = _as_fields(own[0]) if own else {}
+        first = as_fields(own[0]) if own else {}
         others = own[1:] if first or not own else own
         initial = {"rule_class": rule_class, "mode": mode, "presets": presets, **first}
         if others:
@@ -109,7 +109,7 @@ class RuleForm(forms.Form):
 
     def _matchers(self, cleaned: Mapping[str, Any]) -> list[dict[str, Any]]:
         found: list[Any] = [{"preset": name} for name in cleaned.get("presets", [])]
-        if own := _own_matcher(cleaned):
+        if own := own_matcher(cleaned):
             found.append(own)
         if text := cleaned.get("others", "").strip():
             found += self._json(text)
@@ -126,7 +126,8 @@ class RuleForm(forms.Form):
         return read if isinstance(read, list) else [read]
 
 
-def _own_matcher(cleaned: Mapping[str, Any]) -> dict[str, Any]:
+def own_matcher(cleaned: Mapping[str, Any]) -> dict[str, Any]:
+    """The matcher that the single fields state; empty where none is filled in."""
     found: dict[str, Any] = {
         name: values for name in _LISTS if (values := _names(cleaned.get(name, "")))
     }
@@ -154,7 +155,7 @@ def _value(text: str) -> Any:
     return read if isinstance(read, str | int | float | bool) else text
 
 
-def _as_fields(matcher: Mapping[str, Any]) -> dict[str, Any]:
+def as_fields(matcher: Mapping[str, Any]) -> dict[str, Any]:
     """A matcher as the fields of the form; empty where it says more than they can."""
     known = {*_LISTS, "command", "access", "arguments"}
     command = matcher.get("command", {})

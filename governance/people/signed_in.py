@@ -4,11 +4,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
+from django.utils.http import urlencode
 
 from governance.base.errors import NotPermitted
 from governance.people.models import User
@@ -19,6 +21,8 @@ View = Callable[..., HttpResponse]
 SIGNED_IN, FRESH, PASSKEY = "signed_in", "fresh", "passkey"
 # Not what a mail alone can prove, such as a code or a reset password.
 _PROOFS = {"password", "mfa", "socialaccount"}
+_DRAFTS = "drafts"
+_MOST_DRAFTS = 5
 
 
 def person(request: HttpRequest) -> User:
@@ -55,3 +59,32 @@ def level_of(request: HttpRequest) -> str:
     if any(record.get("type") == "webauthn" for record in fresh):
         return PASSKEY
     return FRESH if fresh else SIGNED_IN
+
+
+def way_to_prove(request: HttpRequest, needed: str, *, then: str) -> str:
+    """Where a person proves who they are and comes back; empty where they have no means to."""
+    methods = get_adapter().get_reauthentication_methods(person(request))
+    urls = [one["url"] for one in methods if needed != PASSKEY or one["id"].endswith("webauthn")]
+    return f"{urls[-1]}?{urlencode({'next': then})}" if urls else ""
+
+
+def keep_draft(request: HttpRequest, name: str) -> None:
+    """Keep what was posted while its author proves who they are; the last few only."""
+    words = request.POST.copy()
+    words.pop("csrfmiddlewaretoken", None)
+    drafts = {**request.session.get(_DRAFTS, {})}
+    drafts.pop(name, None)
+    drafts[name] = [person(request).pk, words.urlencode()]
+    request.session[_DRAFTS] = dict(list(drafts.items())[-_MOST_DRAFTS:])
+
+
+def draft_of(request: HttpRequest, name: str) -> QueryDict | None:
+    """What this person wrote before; nothing of what somebody else wrote in this browser."""
+    author, words = request.session.get(_DRAFTS, {}).get(name, (None, ""))
+    return QueryDict(words) if author == person(request).pk else None
+
+
+def drop_draft(request: HttpRequest, name: str) -> None:
+    drafts = request.session.get(_DRAFTS, {})
+    if name in drafts:
+        request.session[_DRAFTS] = {key: one for key, one in drafts.items() if key != name}

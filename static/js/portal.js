@@ -109,6 +109,18 @@
     }, 2000);
   };
 
+  // Opening the details of an act, by pointer or keyboard, is noted once.
+  const noteOpened = () => {
+    const part = document.querySelector("details[data-act-details]");
+    const form = document.querySelector("form[data-act-opened]");
+    if (!part || !form) return;
+    part.addEventListener("toggle", () => {
+      if (!part.open || !form.isConnected) return;
+      fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
+      form.remove();
+    });
+  };
+
   // Choosing a card shows the fields that belong to it.
   const showParts = () => {
     for (const part of document.querySelectorAll("[data-shown-for]")) {
@@ -125,4 +137,5 @@
   tick();
   setInterval(tick, 20000);
   markSeen();
+  noteOpened();
 })();

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from datetime import timedelta
 
 import pytest
@@ -9,14 +10,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from agents.models import Permit
 from escalations.acting import withdraw
+from escalations.answers import answer_of, load_case
 from escalations.liveness import GONE_AFTER
-from escalations.models import Decision, Escalation, Presence, Status
+from escalations.models import Ballot, Decision, Escalation, Presence, Status
 from governance.asking.models import Ask, Sighting
 from governance.audit.models import AuditEvent
-from governance.people.models import Role
-from tests.escalations.acts import ACT, agent, approve, approver, ask, version
-from tests.factories import NOW, RunnerFactory, UserFactory
+from governance.people.models import Delegation, Role
+from tests.escalations.acts import ACT, agent, approve, approver, ask, rules_of, version
+from tests.factories import NOW, PASSWORD, RunnerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 QUERIES_OF_THE_INBOX = 6
@@ -337,3 +340,171 @@ def test_the_case_page_costs_the_same_however_long_its_thread(django_assert_max_
         client.post(reverse("case-ask", args=[case.pk]), {"text": f"Why {number}?"})
     with django_assert_max_num_queries(24):
         client.get(case.get_absolute_url())
+
+
+def proved(user, method="password", **more):
+    """A client whose session holds a fresh proof."""
+    client = signed_in(user)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": method, "at": time.time(), **more}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+    return client
+
+
+def test_a_proof_that_is_missing_is_asked_for_and_every_word_is_kept():
+    case = rules_of(ask(), authentication="fresh", reason_required=True)
+    user = approver(password=PASSWORD)
+    client = signed_in(user)
+    assert "asked to confirm that it is you" in client.get(case.get_absolute_url()).content.decode()
+    words = {"reason": "Because \u00e4", "constraints": "Fast\nSmall", "context": "Mine"}
+    answer = client.post(decide_url(case), vote_for(case, **words))
+    assert answer.status_code == 302
+    assert answer.url.startswith("/account/reauthenticate/?next=")
+    assert not Decision.objects.exists()
+    back = client.post(
+        answer.url, {"password": PASSWORD, "next": f"{case.get_absolute_url()}#decide"}
+    )
+    assert back.url == f"{case.get_absolute_url()}#decide"
+    page = client.get(case.get_absolute_url())
+    shown = page.content.decode()
+    assert "Your words are as you left them" in shown
+    assert all(word in shown for word in ("Because \u00e4", "Fast\nSmall", "Mine"))
+    assert re.search(r'value="option:jwt" required checked', shown)
+    assert not Decision.objects.exists()
+    client.post(decide_url(case), vote_for(case, **words))
+    assert Decision.objects.get().ballot.level == "fresh"
+    assert "drafts" not in client.session or not client.session["drafts"]
+
+
+def test_the_words_of_somebody_else_in_the_same_browser_are_not_shown():
+    case = rules_of(ask(), authentication="fresh")
+    client = signed_in(approver(password=PASSWORD))
+    client.post(decide_url(case), vote_for(case, context="Only mine"))
+    kept = dict(client.session)["drafts"]
+    other = signed_in(approver())
+    session = other.session
+    session["drafts"] = kept
+    session.save()
+    assert "Only mine" not in other.get(case.get_absolute_url()).content.decode()
+
+
+def test_without_the_means_to_prove_it_the_page_says_what_to_do_and_keeps_the_words():
+    case = rules_of(ask(), authentication="passkey")
+    page = signed_in(approver(password=PASSWORD)).post(
+        decide_url(case), vote_for(case, context="my words")
+    )
+    assert page.status_code == 403
+    assert "add a passkey" in page.content.decode()
+    assert "my words" in page.content.decode()
+
+
+def test_a_fresh_passkey_is_the_strongest_proof():
+    case, user = rules_of(ask(), authentication="passkey"), approver()
+    client = proved(user, "mfa", type="webauthn")
+    assert client.post(decide_url(case), vote_for(case)).status_code == 302
+    assert Decision.objects.get().ballot.level == "passkey"
+
+
+def test_an_edited_question_is_asked_for_and_nothing_is_decided():
+    case = ask()
+    client = signed_in(approver())
+    answer = client.post(decide_url(case), vote_for(case, choice="changes", changes="  "))
+    assert answer.status_code == 400
+    assert "Write what to change" in answer.content.decode()
+    client.post(decide_url(case), vote_for(case, choice="changes", changes="Name the users."))
+    case.refresh_from_db()
+    assert case.status == Status.INFO_REQUESTED
+    assert Ask.objects.open().filter(subject=case.subject).exists()
+    assert not Ballot.objects.exists()
+    assert [(one["wants"], one["text"]) for one in answer_of(load_case(case.pk))["questions"]] == [
+        ("edited_question", "Name the users.")
+    ]
+    assert "asked for an edited question" in client.get(case.get_absolute_url()).content.decode()
+
+
+SCOPES = {"permit-scope": "uses", "permit-uses": "3", "permit-until": ""}
+
+
+def test_the_reach_of_a_permit_is_chosen_shown_and_taken_back():
+    case = rules_of(ask(action=ACT, run="r1"), permit_scopes=["uses", "run"])
+    client = signed_in(approver())
+    page = client.get(case.get_absolute_url()).content.decode()
+    assert re.search(r'name="permit-scope" value="once" checked', page)
+    client.post(decide_url(case), vote_for(case, **SCOPES))
+    page = client.get(case.get_absolute_url()).content.decode()
+    assert "Permit for exactly this act, at most 3 times" in page
+    url = reverse("case-revoke", args=[case.pk])
+    assert client.get(url).status_code == 405
+    assert (
+        signed_in(UserFactory(roles=[Role.AUDITOR])).post(url, {"reason": "No"}).status_code == 403
+    )
+    client.post(url, {"reason": "A mistake"})
+    permit = Permit.objects.get()
+    assert (permit.state(at=timezone.now()), permit.revoked_because) == ("revoked", "A mistake")
+    page = client.get(case.get_absolute_url()).content.decode()
+    assert "Revoked" in page
+    assert "A mistake" in page
+
+
+def test_a_reach_without_its_numbers_shows_the_page_again():
+    case = rules_of(ask(action=ACT), permit_scopes=["uses", "until"])
+    page = signed_in(approver()).post(
+        decide_url(case), vote_for(case, **SCOPES | {"permit-uses": ""}, context="my words")
+    )
+    assert page.status_code == 400
+    assert "Say how many times" in page.content.decode()
+    assert "my words" in page.content.decode()
+    assert not Permit.objects.exists()
+
+
+def test_until_is_read_in_the_time_zone_of_the_decider():
+    case = rules_of(ask(action=ACT), permit_scopes=["until"])
+    day = timezone.now().date() + timedelta(days=3)
+    until = {"permit-scope": "until", "permit-until": f"{day}T12:00", "permit-uses": ""}
+    signed_in(approver(time_zone="Asia/Kathmandu")).post(decide_url(case), vote_for(case, **until))
+    assert f"{Permit.objects.get().use_before:%H:%M}" == "06:15"
+
+
+def test_an_option_that_somebody_may_not_choose_says_why():
+    case = rules_of(ask(), authorities={"jwt": {"role": "administrator", "team": None}})
+    client = signed_in(approver())
+    page = client.get(case.get_absolute_url()).content.decode()
+    assert "This option asks for somebody who is administrator as well" in page
+    assert re.search(r'value="option:jwt" required disabled', page)
+    assert client.post(decide_url(case), vote_for(case)).status_code == 403
+    assert not Decision.objects.exists()
+
+
+def test_opening_the_details_of_the_act_is_noted_once_by_a_protected_post():
+    case, user = ask(action=ACT), approver()
+    url = reverse("case-opened", args=[case.pk])
+    assert signed_in(user).get(url).status_code == 405
+    assert signed_in(user, enforce_csrf_checks=True).post(url).status_code == 403
+    assert not Sighting.objects.exists()
+    for _ in range(2):
+        assert signed_in(user).post(url).status_code == 204
+    seen = Sighting.objects.get()
+    assert seen.action_opened_at >= seen.first_at
+    kinds = list(AuditEvent.objects.filter(stream=case.subject).values_list("kind", flat=True))
+    assert kinds.count("ask.act_opened") == kinds.count("ask.seen") == 1
+
+
+def test_whoever_stands_in_is_shown_with_the_person_who_is_away():
+    ada, ben = approver(name="Ada"), approver(name="Ben")
+    case, now = ask(), timezone.now()
+    Delegation.objects.create(
+        person=ada,
+        delegate=ben,
+        starts_at=now - timedelta(days=1),
+        ends_at=now + timedelta(days=1),
+        made_by=ada,
+        made_at=now,
+    )
+    asked = Ask.objects.get(subject=case.subject)
+    asked.ladder = [asked.ladder[0] | {"audience": "person", "role": "", "person": ada.pk}]
+    asked.save()
+    client = signed_in(ben)
+    client.post(decide_url(case), vote_for(case))
+    page = client.get(case.get_absolute_url()).content.decode()
+    assert "Ben (on behalf of Ada, who was away)" in page
