@@ -49,7 +49,7 @@ def crash_before(number: int | None) -> Any:
 
     def watch(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         nonlocal left
-        if sql.startswith(("INSERT", "UPDATE")):
+        if sql.lstrip().startswith(("INSERT", "UPDATE")):
             if left == 0:
                 raise Crash
             left = left - 1 if left is not None else None

@@ -48,16 +48,17 @@ def reach(moment: str) -> None:
 
 
 def watch(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-    if sql.startswith('UPDATE "asking_notification"') and "accepted" in (params or ()):
+    text = " ".join(sql.replace('"', "").split())
+    if text.startswith("UPDATE asking_notification") and "accepted" in (params or ()):
         reach(BEFORE_MARK)
         done.add("mark")
     result = execute(sql, params, many, context)
-    if 'FROM "asking_ask"' in sql and "SKIP LOCKED" in sql:
+    if "FROM asking_ask" in text and "SKIP LOCKED" in text:
         reach(CLAIM_OF_SWEEP)
-    if sql.startswith('INSERT INTO "asking_notification"'):
+    if text.startswith("INSERT INTO asking_notification"):
         done.add("outbox")
         reach(OUTBOX)
-    if sql.startswith('UPDATE "asking_notification"') and "sending" in (params or ()):
+    if text.startswith("UPDATE asking_notification") and "sending" in (params or ()):
         done.add("claim")
     return result
 
