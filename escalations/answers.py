@@ -33,7 +33,7 @@ NEXT: dict[str, str] = {
     Status.WITHDRAWN: "stop",
     Status.DISMISSED: "stop",
 }
-_RELATED = (
+RELATED = (
     "agent",
     "runner",
     "decision__ballot__option",
@@ -76,7 +76,7 @@ class CaseFile:
 
 def load_case(escalation_id: int) -> CaseFile:
     """Read one case for :func:`answer_of`; the caller has checked who asks."""
-    case = Escalation.objects.select_related(*_RELATED).filter(pk=escalation_id).first()
+    case = Escalation.objects.select_related(*RELATED).filter(pk=escalation_id).first()
     if case is None:
         raise NotThere("There is no such case.")
     return file_of(case)
@@ -326,7 +326,7 @@ def answer_markdown(file: CaseFile) -> str:
     stop = "" if proceeds(file) else f" {DO_NOT_PROCEED}"
     if file.suspended:
         stop = f" {file.suspended}{stop}"
-    return _block(
+    return markdown_lines(
         DECISION=decision_text(ballot) + stop,
         APPROACH=ballot.approach or (ballot.option.description if ballot.option else ""),
         CONSTRAINTS=constraints,
@@ -341,7 +341,7 @@ _BEFORE = {False: "People ask", True: "People ask you to edit your question and 
 
 def _undecided(file: CaseFile) -> str:
     asked = [f"{_BEFORE[message.wants_edit]}: {message.text}" for message in file.questions]
-    return _block(
+    return markdown_lines(
         DECISION=f"None. {WHAT_NOW[file.status]} {DO_NOT_PROCEED}",
         APPROACH="",
         CONSTRAINTS=[],
@@ -351,7 +351,8 @@ def _undecided(file: CaseFile) -> str:
     )
 
 
-def _block(**fields: str | list[str]) -> str:
+def markdown_lines(**fields: str | list[str]) -> str:
+    """Named fields of a block; no text inside one can begin another."""
     return "".join(f"{name}:{_value(value)}\n" for name, value in fields.items())
 
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 from django.db import connection
 
 from escalations.answers import answer_markdown, answer_of, load_case
+from escalations.following.kept import note_handed_out
 from escalations.models import UNRESOLVED, Escalation, Presence
 from governance.people.api.authentication import REFUSED, runner_key
 from governance.people.models import Scope
@@ -57,6 +58,11 @@ async def revision_of(escalation_id: int) -> int:
     return await _in_thread(
         lambda: Escalation.objects.values_list("revision", flat=True).get(pk=escalation_id)
     )
+
+
+async def handed_out(escalation_id: int, *, at: datetime) -> None:
+    """The answer went to the runner that waited for it: it is kept no longer."""
+    await _in_thread(lambda: note_handed_out(escalation_id, at=at))
 
 
 async def read_as(

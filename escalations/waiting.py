@@ -22,7 +22,7 @@ from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from escalations.listener import Listener, Waiter
-from escalations.reading import Reading, Refused, read, read_as, revision_of
+from escalations.reading import Reading, Refused, handed_out, read, read_as, revision_of
 from governance.base.problems import MEDIA_TYPE, problem
 
 Scope = MutableMapping[str, Any]
@@ -54,6 +54,7 @@ class Call:
     markdown: bool
     since: int | None
     timeout: float
+    fetches: bool
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,6 +95,7 @@ def _call_of(scope: Scope) -> Call:
         markdown="text/markdown" in headers.get(b"accept", ""),
         since=_whole_number("since", since or query.get("since", [""])[0]),
         timeout=min(_seconds(query.get("timeout", [""])[0]), LONGEST_WAIT),
+        fetches=scope["method"] == "GET",
     )
 
 
@@ -135,6 +137,13 @@ async def _long_poll(call: Call, reading: Reading, receive: Receive, send: Send)
             if changed:
                 reading = await read(call.escalation_id, markdown=call.markdown)
     await _answer(call, reading, send)
+    await _note_fetched(call, reading)
+
+
+async def _note_fetched(call: Call, reading: Reading) -> None:
+    """After the answer left: one that broke off before is kept for the next session."""
+    if reading.settled and call.fetches:
+        await handed_out(call.escalation_id, at=timezone.now())
 
 
 async def _change_or(waiter: Waiter, gone: "asyncio.Future[None]", timeout: float) -> bool:
@@ -183,6 +192,7 @@ async def _tell(call: Call, waiter: Waiter, gone: "asyncio.Future[None]", send: 
             told = reading.revision
             await _chunk(send, _event(reading))
         if reading.settled:
+            await _note_fetched(call, reading)
             return
         if not await _change_or(waiter, gone, KEEP_ALIVE):
             await _chunk(send, b": still waiting\n\n")

@@ -82,6 +82,21 @@ class RaiseBody(serializers.Serializer[Any]):
     )
 
 
+class AdvisedSerializer(serializers.Serializer[Any]):
+    ref = Words()
+    verdict = serializers.ChoiceField(Verdict.choices)
+    decision = Words()
+    constraints = serializers.ListField(child=Words())
+    decided_at = serializers.DateTimeField()
+
+
+class AdviceSerializer(serializers.Serializer[Any]):
+    """What people decided on questions like this one. Advice: only the answer decides."""
+
+    note = Words()
+    similar = AdvisedSerializer(many=True)
+
+
 class RaisedSerializer(serializers.Serializer[Any]):
     ref = Words()
     id = serializers.IntegerField()
@@ -96,6 +111,7 @@ class RaisedSerializer(serializers.Serializer[Any]):
     findings = FindingSerializer(many=True)
     proceed = serializers.BooleanField(help_text="True only for an approval by people")
     next = serializers.ChoiceField(["wait", "answer", "consume", "proceed", "stop"])
+    advice = AdviceSerializer(allow_null=True)
 
 
 class QuestionSerializer(serializers.Serializer[Any]):
@@ -169,6 +185,41 @@ class AnswerSerializer(serializers.Serializer[Any]):
     superseded_by = Words(allow_null=True)
     follows_up = Words(allow_null=True, help_text="The case whose constraint was broken")
     follow_ups = serializers.ListField(child=Words())
+    advice = AdviceSerializer(
+        required=False, allow_null=True, help_text="When the case is read, not with a wait"
+    )
+
+
+class SaidSerializer(serializers.Serializer[Any]):
+    author = Words()
+    from_runner = serializers.BooleanField()
+    text = Words()
+    at = serializers.DateTimeField()
+
+
+class ReportDueSerializer(serializers.Serializer[Any]):
+    due = serializers.BooleanField(help_text="The permit was used and nothing is reported")
+    constraints = serializers.ListField(child=Words())
+
+
+class WholeCaseSerializer(AnswerSerializer):
+    """The answer with the question and the thread, for a session that remembers nothing."""
+
+    title = Words()
+    project = Words()
+    instance = Words()
+    environment = Words()
+    opened_at = serializers.DateTimeField()
+    settled_at = serializers.DateTimeField(allow_null=True)
+    question = serializers.DictField(help_text="The request as people were shown it")
+    thread = SaidSerializer(many=True)
+    report = ReportDueSerializer()
+
+
+class KeptSerializer(serializers.Serializer[Any]):
+    settled = WholeCaseSerializer(many=True)
+    waiting = WholeCaseSerializer(many=True)
+    more = serializers.BooleanField(help_text="Acknowledge these, then ask again")
 
 
 class CaseSerializer(serializers.Serializer[Escalation]):
@@ -187,6 +238,10 @@ class CaseSerializer(serializers.Serializer[Escalation]):
     revision = serializers.IntegerField()
     opened_at = serializers.DateTimeField()
     settled_at = serializers.DateTimeField(allow_null=True)
+
+
+class NothingBody(Strict):
+    """Nothing is said besides the address."""
 
 
 class MessageBody(Strict):

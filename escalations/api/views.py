@@ -26,7 +26,9 @@ from escalations.api.serializers import (
     CaseSerializer,
     ConsumeBody,
     ConsumedSerializer,
+    KeptSerializer,
     MessageBody,
+    NothingBody,
     OutcomeBody,
     OutcomeSerializer,
     RaiseBody,
@@ -34,8 +36,17 @@ from escalations.api.serializers import (
     WithdrawBody,
 )
 from escalations.deciding import decide
-from escalations.models import UNRESOLVED, Escalation, Presence, Status
+from escalations.following.kept import (
+    acknowledge,
+    kept_for,
+    kept_markdown,
+    kept_of,
+    note_handed_out,
+    unfetched,
+)
+from escalations.models import UNRESOLVED, Escalation, EscalationQuerySet, Presence, Status
 from escalations.permissions import case_for, cases_for
+from escalations.precedents.searching import advice_for
 from escalations.raising import raise_case
 from escalations.scopes import Scope as PermitReach
 from governance.asking.links import method_of
@@ -54,7 +65,9 @@ NOT_CHANGED = {304: OpenApiResponse(description="Nothing has changed.")}
 FILTERS = {
     "status": "A state, or `unresolved`",
     "agent": "The agent's slug",
+    "project": "The project that it is about",
     "run": "The run that asked",
+    "settled": "`unfetched`: settled, and its runner has not fetched the answer",
     "idempotency_key": "The key that the case was made with",
 }
 
@@ -81,7 +94,14 @@ class CaseList(generics.ListAPIView[Escalation]):
         query, found = self.request.query_params, cases_for(self.request.user)
         if status := query.get("status"):
             found = found.filter(status__in=_statuses(status))
-        columns = {"agent": "agent__slug", "run": "run", "idempotency_key": "idempotency_key"}
+        if settled := query.get("settled"):
+            found = _settled(found, settled)
+        columns = {
+            "agent": "agent__slug",
+            "project": "project",
+            "run": "run",
+            "idempotency_key": "idempotency_key",
+        }
         wanted = {column: query[name] for name, column in columns.items() if name in query}
         return found.filter(**wanted).select_related("agent").defer("request", "findings")
 
@@ -132,6 +152,12 @@ def _statuses(status: str) -> tuple[str, ...]:
     return (status,)
 
 
+def _settled(cases: EscalationQuerySet, settled: str) -> QuerySet[Escalation]:
+    if settled != "unfetched":
+        raise InvalidInput("settled is unfetched, or left out.")
+    return unfetched(cases)
+
+
 def _runner(request: Request) -> Runner:
     """Who the permission of the view has let pass; the stubs know people only."""
     user: Any = request.user
@@ -149,6 +175,7 @@ def _raised(case: Escalation) -> dict[str, Any]:
         "findings": case.findings,
         "proceed": answer["proceed"],
         "next": next_step(file),
+        "advice": advice_for(case.runner, case),
     }
 
 
@@ -163,7 +190,8 @@ def _answer(request: Request, escalation_id: int) -> HttpResponse:
     elif isinstance(request.accepted_renderer, MarkdownRenderer):
         answer = Response(answer_markdown(file).encode())
     else:
-        answer = Response(answer_of(file))
+        advice = advice_for(file.case.runner, file.case)
+        answer = Response(answer_of(file) | {"advice": advice})
     answer["ETag"] = etag
     answer["Cache-Control"] = "no-store"
     return answer
@@ -178,7 +206,10 @@ class CaseView(APIView):
     def read(self, request: Request, escalation_id: int) -> HttpResponse:
         case = case_for(request.user, escalation_id)
         if isinstance(request.auth, RunnerKey):
-            Presence.objects.filter(pk=case.pk).update(last_seen_at=timezone.now())
+            at = timezone.now()
+            Presence.objects.filter(pk=case.pk).update(last_seen_at=at)
+            if request.method == "GET" and not case.is_unresolved:
+                note_handed_out(case.pk, at=at)
         return _answer(request, case.pk)
 
 
@@ -214,6 +245,41 @@ class CaseEvents(CaseView):
         return self.read(request, escalation_id)
 
 
+class KeptAnswers(APIView):
+    """What the next session of a runner has to know."""
+
+    permission_classes = [runner_with(Scope.ESCALATE)]
+    renderer_classes = [JSONRenderer, MarkdownRenderer]
+
+    @extend_schema(
+        operation_id="escalations_kept",
+        responses={
+            (200, "application/json"): KeptSerializer,
+            (200, "text/markdown"): OpenApiTypes.STR,
+        },
+        parameters=[
+            OpenApiParameter("agent", str, description="The agent's slug"),
+            OpenApiParameter("project", str, description="Only what was asked for this project"),
+        ],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Settled cases whose answer nobody fetched, and open ones to wait for; each whole.
+
+        Reading marks nothing: acknowledge each with `fetched/`.
+        """
+        query = request.query_params
+        kept = kept_for(
+            _runner(request), agent=query.get("agent", ""), project=query.get("project")
+        )
+        answer: HttpResponse
+        if isinstance(request.accepted_renderer, MarkdownRenderer):
+            answer = Response(kept_markdown(kept).encode())
+        else:
+            answer = Response(kept_of(kept))
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+
 class RunnerAct(APIView):
     """What only the runner of the case does."""
 
@@ -243,6 +309,17 @@ class Withdraw(RunnerAct):
         acting.withdraw(
             escalation_id=escalation_id, runner=_runner(request), at=timezone.now(), **said
         )
+        return Response(answer_of(load_case(escalation_id)))
+
+
+class Fetched(RunnerAct):
+    @extend_schema(
+        operation_id="escalations_fetched", request=NothingBody, responses=AnswerSerializer
+    )
+    def post(self, request: Request, escalation_id: int) -> Response:
+        """Acknowledge a kept answer: it is not delivered to later sessions."""
+        _said(NothingBody, request)
+        acknowledge(escalation_id=escalation_id, runner=_runner(request), at=timezone.now())
         return Response(answer_of(load_case(escalation_id)))
 
 

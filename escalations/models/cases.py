@@ -230,5 +230,12 @@ class Presence(models.Model):
     last_seen_at = models.DateTimeField()
     fetched_at = models.DateTimeField(null=True)
 
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["escalation"], condition=Q(fetched_at=None), name="presence_unfetched"
+            ),
+        ]
+
     def __str__(self) -> str:
         return f"{self.escalation_id} seen {self.last_seen_at}"
