@@ -20,6 +20,7 @@ from governance.asking.policies.rules import Rules
 
 OPTION = "option:"
 CHANGES = "changes"
+REASON_BY_POLICY = "The policy of this case asks for it."
 PATTERN_FIELDS = (
     *("program", "subcommands", "flags", "words"),
     *("kind", "target", "paths", "arguments"),
@@ -79,7 +80,7 @@ class DecideForm(forms.Form):
             "What to ask instead", "What is missing or unclear. The runner edits its question."
         )
         if rules.reason_required:
-            self.fields["reason"].help_text = "The policy of this case asks for it."
+            self.fields["reason"].help_text = REASON_BY_POLICY
 
     @property
     def approves(self) -> bool:
@@ -99,6 +100,28 @@ class DecideForm(forms.Form):
         said["option_key"] = choice.removeprefix(OPTION) if is_option else ""
         said["constraints"] = _lines(said["constraints"])
         said["next_steps"] = _lines(said["next_steps"])
+        return said
+
+
+class ByMailForm(DecideForm):
+    """The same without signing in: the word of the mail stands for the person."""
+
+    word = forms.CharField(
+        label="The word in the mail",
+        max_length=40,
+        help_text="It stands beside the link, such as kavo-temi.",
+        error_messages={"required": "Type the word that is printed in the mail."},
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+    )
+
+    def __init__(self, *args: Any, case: Escalation, rules: Rules, **kwargs: Any) -> None:
+        super().__init__(*args, case=case, **kwargs)
+        if rules.reason_required:
+            self.fields["reason"].help_text = REASON_BY_POLICY
+
+    def answer(self) -> dict[str, Any]:
+        said = super().answer()
+        said.pop("word")
         return said
 
 

@@ -11,8 +11,16 @@ PAGE = (
     "escalations/_act.html",
     "escalations/_agent_words.html",
     "escalations/_option_card.html",
+    "escalations/_choices.html",
     "escalations/_decide.html",
     "escalations/_scope.html",
+)
+BY_MAIL = (
+    "escalations/by_mail.html",
+    "escalations/_act.html",
+    "escalations/_agent_words.html",
+    "escalations/_option_card.html",
+    "escalations/_choices.html",
 )
 ADMIN = ("escalations/admin_decide.html",)
 

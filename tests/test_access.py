@@ -51,6 +51,8 @@ POST case-decide                          L  403  403  302  403  403  403    L
 POST case-ask                             L  403  403  302  403  403  403    L
 POST case-dismiss                           L  403  403  409  403  403  403    L
 POST case-seen                            L  403  204  204  204  204  403    L
+GET  case-by-mail                       404  404  404  404  404  404  404  404
+POST case-by-mail                       404  404  404  404  404  404  404  404
 POST case-opened                          L  403  204  204  204  204  403    L
 POST case-revoke                          L  403  403  404  404  403  403    L
 GET  agents                               L  403  200  200  200  200  403    L
@@ -115,6 +117,8 @@ GET  review-policies                      L  403  200  200  200  200  403    L
 GET  configuration-changes                L  403  403  403  200  200  403    L
 POST configuration-change-confirm         L  403  403  403  403  302  403    L
 POST configuration-change-refuse          L  403  403  403  403  302  403    L
+POST configuration-change-simulate          L  403  403  403  200  200  403    L
+GET  policy-simulate                      L  403  200  200  200  200  403    L
 GET  agent-ownership                      L  403  200  200  200  200  403    L
 POST agent-ownership                      L  403  302  403  403  302  403    L
 POST agent-tier                           L  403  302  403  403  302  403    L

@@ -12,17 +12,25 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from governance.asking.models import Ask, ReviewLink
+from governance.asking.models import Ask, Authentication, ReviewLink
+from governance.asking.policies.rules import Rules
 from governance.people.models import User
 
 LIFETIME = timedelta(days=30)
 SESSION_KEY = "review_link"
-SESSION, MAIL_LINK = "session", "mail_link"
+SESSION, MAIL_LINK, MAIL_WORD = "session", "mail_link", "mail_word"
+WORD_TRIES = 5
+LOW_RISK = "low"
 _PURPOSE = b"review-link:"
+_WORD_PURPOSE = b"mail-word:"
+# Sounds that cannot be mistaken for each other in print.
+_CONSONANTS, _VOWELS = "bdfgklmnprstvz", "aeiou"
+_SYLLABLES = 4
 _MAC_BYTES = 16
 _LOST_IN_MAIL = re.compile(r"[\s=<]+")
 # A ``=`` that a mail program encoded and never decoded may trail as ``3d``.
@@ -85,6 +93,52 @@ def method_of(request: HttpRequest, *, subject: str) -> str:
         link is not None and link.ask.subject == subject and link.recipient_id == request.user.pk
     )
     return MAIL_LINK if came_by_mail else SESSION
+
+
+def word_is_enough(ask: Ask) -> bool:
+    """Whether the policy lets the mail's word decide; only where the portal finds low risk."""
+    is_mild = ask.facts.get("risk") == LOW_RISK
+    return is_mild and Rules.of(ask.rules).authentication == Authentication.MAIL_WORD
+
+
+def word_of(link: ReviewLink) -> str:
+    """The short word that is printed in the mail, such as ``kavo-temi``; kept nowhere."""
+    whole = hmac.new(settings.LINK_KEY, _WORD_PURPOSE + link.id.bytes, hashlib.sha256).digest()
+    number = int.from_bytes(whole)
+    syllables = []
+    for _ in range(_SYLLABLES):
+        number, consonant = divmod(number, len(_CONSONANTS))
+        number, vowel = divmod(number, len(_VOWELS))
+        syllables.append(_CONSONANTS[consonant] + _VOWELS[vowel])
+    half = _SYLLABLES // 2
+    return f"{''.join(syllables[:half])}-{''.join(syllables[half:])}"
+
+
+@transaction.atomic(durable=True)
+def is_the_word(link: ReviewLink, said: str) -> bool:
+    """Whether this is the word of the mail. A few wrong ones end it for this link, for good.
+
+    Nobody is locked out by that: the link still leads to the sign-in page.
+    """
+    row = ReviewLink.objects.select_for_update().get(pk=link.pk)
+    if row.word_failures >= WORD_TRIES:
+        return False
+    fits = hmac.compare_digest(_letters(said), _letters(word_of(row)))
+    if not fits:
+        row.word_failures += 1
+        row.save(update_fields=["word_failures"])
+    return fits
+
+
+def tries_left(link: ReviewLink) -> int:
+    """How many wrong words the link still bears."""
+    failures = ReviewLink.objects.values_list("word_failures", flat=True).get(pk=link.pk)
+    return max(WORD_TRIES - failures, 0)
+
+
+def _letters(word: str) -> bytes:
+    """Case, hyphens and spaces make no difference."""
+    return "".join(one for one in word.casefold() if one.isalpha()).encode()
 
 
 def _mac(link_id: uuid.UUID) -> str:

@@ -16,7 +16,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from governance.asking.heartbeat import pulse
-from governance.asking.links import SESSION_KEY, find_link, link_in_session
+from governance.asking.links import (
+    SESSION_KEY,
+    find_link,
+    link_in_session,
+    tries_left,
+    word_is_enough,
+)
 from governance.asking.models import ReviewLink
 from governance.asking.throttle import count_failure, is_throttled
 from governance.base.errors import NotPermitted
@@ -60,7 +66,9 @@ def review_landing(request: HttpRequest) -> HttpResponse:
     if link is None:
         return render(request, "asking/link_gone.html", status=HTTPStatus.NOT_FOUND)
     if not isinstance(request.user, User):
-        return render(request, "asking/sign_in.html", {"sign_in": _sign_in_address()})
+        if word_is_enough(link.ask) and tries_left(link):
+            return redirect(f"{link.ask.path}by-mail/")
+        return render(request, "asking/sign_in.html", {"sign_in": sign_in_address()})
     if request.user.pk != link.recipient_id:
         return _refuse_other(request)
     return redirect(link.ask.path)
@@ -73,7 +81,8 @@ def _refuse_other(request: HttpRequest) -> HttpResponse:
     return render(request, "asking/other_recipient.html", {"refusal": refusal}, status=403)
 
 
-def _sign_in_address() -> str:
+def sign_in_address() -> str:
+    """The sign-in page, from which the link in the session leads on."""
     return f"{reverse(settings.LOGIN_URL)}?{urlencode({'next': reverse('review-landing')})}"
 
 
@@ -85,7 +94,7 @@ def switch_account(request: HttpRequest) -> HttpResponse:
     logout(request)
     if link_id:
         request.session[SESSION_KEY] = link_id
-    return redirect(_sign_in_address())
+    return redirect(sign_in_address())
 
 
 @never_cache

@@ -49,13 +49,21 @@ class Channel(models.TextChoices):
     CHAT = "chat", "Chat"
 
 
+class Held(models.TextChoices):
+    """Why a notice did not go out at once."""
+
+    QUIET_HOURS = "quiet_hours", "Quiet hours"
+    LIMIT = "limit", "Mails an hour"
+
+
 class Notification(models.Model):
     """An outbox row, written in the transaction of what it tells.
 
     Claimed with a lease by dispatch; ``dedupe_key`` makes a second row for the same notice
     impossible; a retried mail carries the same ``Message-ID``. A digest is about no single ask.
     A chat message goes to a room, not to a person. What went out in the mail of another notice
-    names it in ``bundled_into`` and shares its lease and its end.
+    names it in ``bundled_into`` and shares its lease and its end. ``held`` says why ``due_at`` is
+    later than ``created_at``.
     """
 
     ask = models.ForeignKey(Ask, models.CASCADE, related_name="notifications", null=True)
@@ -75,6 +83,7 @@ class Notification(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
     due_at = models.DateTimeField()
+    held = models.CharField(max_length=12, choices=Held.choices, blank=True)
     lease_until = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=500, blank=True)
@@ -186,7 +195,11 @@ class Preference(models.Model):
 
 
 class ReviewLink(models.Model):
-    """The one link per ask and recipient. The token is derived from the id, never stored."""
+    """The one link per ask and recipient. Token and word are derived from the id, never stored.
+
+    ``word_failures`` counts wrong words: after a few of them the word opens nothing any more, and
+    the recipient signs in instead.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     ask = models.ForeignKey(Ask, models.CASCADE, related_name="links")
@@ -194,6 +207,7 @@ class ReviewLink(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
+    word_failures = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
