@@ -3,47 +3,53 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from governance.asking.models import Audience
+from governance.asking.models import Ask, Audience
 from governance.people.models import Role, Team, User
 
 
 class Audiences:
-    """Looks up each audience once per sweep."""
+    """Looks up each audience once per batch of the sweep."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], list[User]] = {}
 
-    def of_step(self, ladder: Sequence[Mapping[str, Any]], step: int) -> list[User]:
+    def of_step(self, ask: Ask, step: int) -> list[User]:
         """The active people of one step, in a stable order."""
-        rung = ladder[step]
+        rung = ask.ladder[step]
+        owner = ask.owner_id if rung["audience"] == Audience.OWNER else None
         also = tuple(rung.get("also", ()))
-        key = (rung["audience"], rung["role"], rung["team"], rung["person"], also)
+        key = (rung["audience"], rung["role"], rung["team"], rung["person"], owner, also)
         if key not in self._known:
-            self._known[key] = _people(rung)
+            self._known[key] = _people(rung, owner)
         return self._known[key]
 
-    def up_to_step(self, ladder: Sequence[Mapping[str, Any]], step: int) -> list[User]:
-        """The active people of this step and of all steps before it, each once."""
-        people = {
-            user.pk: user for index in range(step + 1) for user in self.of_step(ladder, index)
-        }
-        return [people[key] for key in sorted(people)]
 
-
-def _people(rung: Mapping[str, Any]) -> list[User]:
+def _people(rung: Mapping[str, Any], owner: int | None) -> list[User]:
     """Those whom the step names, and the members of the teams that are asked besides."""
-    also = User.objects.filter(is_active=True, teams__in=rung.get("also", ()))
-    people = {user.pk: user for user in [*_named(rung), *also]}
+    also = rung.get("also", ())
+    besides = User.objects.filter(is_active=True, teams__in=also) if also else []
+    people = {user.pk: user for user in [*_named(rung, owner), *besides]}
     return [people[key] for key in sorted(people)]
 
 
-def _named(rung: Mapping[str, Any]) -> list[User]:
+def _named(rung: Mapping[str, Any], owner: int | None) -> list[User]:
     if rung["audience"] == Audience.ROLE:
         return list(User.objects.with_role(rung["role"]))
     people = User.objects.filter(is_active=True)
     if rung["audience"] == Audience.TEAM:
         return list(people.filter(teams=rung["team"]).order_by("id"))
-    return list(people.filter(pk=rung["person"]))
+    wanted = owner if rung["audience"] == Audience.OWNER else rung["person"]
+    return list(people.filter(pk=wanted)) if wanted else []
+
+
+def nobody_named(rung: Mapping[str, Any]) -> str:
+    """Why a step names nobody, for the history: ids, not names."""
+    return {
+        Audience.ROLE: f"nobody has the role {rung['role']}",
+        Audience.TEAM: f"nobody with an account is in team:{rung['team']}",
+        Audience.PERSON: f"user:{rung['person']} has no account any more",
+        Audience.OWNER: "the agent has no owner with an account",
+    }[rung["audience"]]
 
 
 def names_of(ladder: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -66,5 +72,7 @@ def _name(rung: Mapping[str, Any], teams: dict[int, Team], people: dict[int, Use
     if rung["audience"] == Audience.TEAM:
         team = teams.get(rung["team"])
         return f"Team {team.name}" if team else "A team that no longer exists"
+    if rung["audience"] == Audience.OWNER:
+        return "The agent's owner"
     person = people.get(rung["person"])
     return str(person) if person else "Somebody who no longer has an account"

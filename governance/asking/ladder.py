@@ -83,6 +83,10 @@ class Ladder:
         """The next step at once, however long this one would have lasted."""
         return self._reach(min(step + 1, len(self.steps) - 1), 0, at)
 
+    def until_next_step(self, *, step: int, repeats: int) -> timedelta | None:
+        """How long the step still lasts after a reminder on it; None for the last one."""
+        return None if self.is_last(step) else self._remaining(step, repeats)
+
     def _reach(self, step: int, repeats: int, at: datetime) -> Move:
         if self._climbs(step, repeats):
             return Move(step, repeats, at + self._remaining(step, repeats))

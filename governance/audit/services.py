@@ -50,6 +50,8 @@ def append_many(drafts: Sequence[Draft]) -> list[AuditEvent]:
     """Add events to the streams they name, in this order, with a handful of statements."""
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("history is written in the transaction of the change it records")
+    if not drafts:
+        return []
     heads = _locked_heads({draft.stream for draft in drafts})
     events = [_next_event(heads[draft.stream], draft) for draft in drafts]
     AuditEvent.objects.bulk_create(events)

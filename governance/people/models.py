@@ -69,6 +69,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     time_zone = models.CharField(
         max_length=60, default="UTC", help_text="An IANA name such as Europe/Berlin."
     )
+    # What a mail server said about the address before this moment counts no more.
+    address_good_since = models.DateTimeField(null=True, editable=False)
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"

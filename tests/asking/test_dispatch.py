@@ -70,7 +70,7 @@ def test_nothing_goes_out_after_the_decision(now, postbox, approver):
 
 def test_a_decision_between_claim_and_sending_stops_the_mail(now, postbox, approver):
     ask = asked(now)
-    claim = outbox.claim(at=now)
+    claim = outbox.claim(at=now).first
     close(ask, now)
     Notification.objects.update(lease_until=now)
     assert dispatch(at=now) == 1
@@ -119,8 +119,8 @@ def test_a_worker_that_comes_back_late_does_not_settle_what_another_took_over(no
     ask = asked(now)
     slow = outbox.claim(at=now)
     taken_over = outbox.claim(at=now + outbox.LEASE)
-    assert outbox.accept(slow, at=now + outbox.LEASE) is False
-    assert outbox.accept(taken_over, at=now + outbox.LEASE) is True
+    assert outbox.accept(slow.notices, at=now + outbox.LEASE) is False
+    assert outbox.accept(taken_over.notices, at=now + outbox.LEASE) is True
     assert kinds_of(ask).count("notice.accepted") == 1
 
 

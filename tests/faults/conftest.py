@@ -147,6 +147,8 @@ def parts_for(folder: Path, mail_port: int, **changes: str) -> Parts:
         "PORTAL_URL": url,
         "EMAIL_URL": f"smtp://{HOST}:{mail_port}",
         "TICK_SECONDS": "1",
+        # The reminders of these tests come every few seconds.
+        "MAILS_PER_HOUR": "1000",
         "PYTHONUNBUFFERED": "1",
         **changes,
     }

@@ -291,8 +291,9 @@ def test_18_a_database_crash_loses_neither_the_runner_nor_the_sweep(
     asked = Ask.objects.get(subject=swept.subject)
     owners_connection.execute(
         "INSERT INTO asking_notification (ask_id, recipient_id, reason, step, dedupe_key,"
-        " message_id, state, attempts, last_error, created_at, due_at)"
-        " VALUES (%s, %s, 'asked', 0, %s, gen_random_uuid(), 'pending', 0, '', now(), now())",
+        " message_id, channel, held, state, attempts, last_error, created_at, due_at)"
+        " VALUES (%s, %s, 'asked', 0, %s, gen_random_uuid(), 'mail', '', 'pending', 0, '',"
+        " now(), now())",
         [asked.pk, people[0].pk, f"{asked.pk}:0:0:{people[0].pk}"],
     )
     eventually(somebody_waits_for_a_lock, what="the sweep is half done")
