@@ -22,6 +22,7 @@ from escalations.liveness import SENTENCES, Liveness, liveness
 from escalations.models import VERDICT_TONES, Escalation, Message, Outcome
 from escalations.panel import options_for, policy_text, proof_for, shown, voter_in_words, why_me
 from escalations.permissions import may_ask, may_decide
+from escalations.precedents.pages import beside
 from escalations.schema import ConstitutionalImpact
 from governance.asking.models import Ask, Authentication
 from governance.asking.policies.rules import Rules
@@ -49,6 +50,11 @@ SAYINGS: dict[str, tuple[str, str, str]] = {
     "escalation.answered": ("answered the question", "message", "info"),
     "escalation.voted": ("voted", "person", "info"),
     "escalation.decided": ("decided", "check-circle", "good"),
+    "standing.made": ("let the decision stand for later cases", "clock", "info"),
+    "standing.answered": ("answered with a standing decision", "clock", "info"),
+    "precedent.marked": ("held it up as a precedent", "check", "info"),
+    "precedent.withdrawn": ("held it up as a precedent no more", "cross", ""),
+    "proposal.made": ("proposed a rule to the owner: five equal answers", "edit", "waiting"),
     "escalation.withdrawn": ("withdrew the question", "cross-circle", ""),
     "escalation.dismissed": ("dismissed the case: nobody decided", "cross-circle", ""),
     "escalation.outcome_reported": ("reported the outcome", "receipt", ""),
@@ -129,6 +135,7 @@ def case_page(
         "refusal": refusal,
         "seen_by": _seen_by(ask),
         "timeline": timeline(case),
+        "beside": beside(case, user),
     }
 
 

@@ -29,6 +29,7 @@ PLACES = (
     ("cases", "inbox", "waiting"),
     ("precedents", "inbox", "precedents"),
     ("standing", "inbox", "standing"),
+    ("proposals", "inbox", "proposals"),
     ("insights", "inbox", "insights"),
     ("history", "history", "events"),
     ("operations", "history", "operations"),
