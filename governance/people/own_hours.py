@@ -101,18 +101,26 @@ def held_until(user: User, moment: datetime) -> datetime | None:
     return quiet_until(list(user.quiet_hours.all()), user.time_zone, moment)
 
 
-def hours_words(user: User, windows: Sequence[QuietHours], *, at: datetime) -> str:
-    """What quiet hours mean at this moment, in one sentence."""
+def hours_words(
+    user: User,
+    windows: Sequence[QuietHours],
+    *,
+    at: datetime,
+    away_until: datetime | None = None,
+) -> str:
+    """What quiet hours, and perhaps an absence, mean at this moment, in one sentence."""
     zone = zone_of(user)
-    now = f"now it is {at.astimezone(zone):%A %H:%M} there"
-    if not windows:
-        return f"No quiet hours: mails come at any time ({zone.key}; {now})."
     when = " and ".join(window_words(window) for window in windows)
-    until = quiet_until(windows, user.time_zone, at)
+    rule = f"Mails are held {when}" if windows else "No quiet hours"
+    back = away_until or at
+    until = quiet_until(windows, user.time_zone, back) or back
     then = (
-        f"the next mail comes {moment_words(until, zone, at=at)}" if until else "mails come at once"
+        "the next mail comes"
+        if away_until is None
+        else "you are away: nothing is asked of you before"
     )
-    return f"Mails are held {when} ({zone.key}); {now}, {then}."
+    comes = f"{then} {moment_words(until, zone, at=at)}" if until > at else "mails come at once"
+    return f"{rule} ({zone.key}); now it is {at.astimezone(zone):%A %H:%M} there, {comes}."
 
 
 def window_words(window: QuietHours) -> str:

@@ -13,12 +13,12 @@ from governance.asking.sweep import sweep
 from governance.asking.together.comments import comment_on
 from governance.asking.together.handing_over import hand_over
 from governance.asking.together.mentions import mentions_in
-from governance.asking.together.pages import together_of
+from governance.asking.together.pages import handed_over_words, together_of
 from governance.asking.together.watching import unwatch, watch
 from governance.audit.actors import system
 from governance.audit.models import AuditEvent
 from governance.base.errors import Conflict, InvalidInput, NotPermitted, NotThere
-from governance.people.models import Role
+from governance.people.models import Delegation, QuietHours, Role
 from governance.people.services import actor_of
 from tests.asking.helpers import ask_for, events_of, kinds_of
 from tests.escalations import acts
@@ -251,6 +251,17 @@ def test_only_who_may_answer_hands_over_and_only_to_such_a_person():
     assert not Notification.objects.exists()
     offered = dict(together_of(eva, ask, at=NOW)["hand_over_form"].fields["to"].choices)
     assert not {str(one.pk) for one in (author, auditor, gone, eva)} & offered.keys()
+
+
+def test_the_page_says_when_the_colleague_is_told():
+    ask, eva, ben = ask_for(NOW), approver(), approver(name="Ben", time_zone="Asia/Tokyo")
+    ask = hand_over(ask_id=ask.pk, to_id=ben.pk, by=eva, at=NOW)
+    assert "is told at once" in handed_over_words(ask, eva, at=NOW)
+    QuietHours.objects.create(user=ben, weekdays=[0], starts="17:00", ends="08:00")
+    assert "is told at 23:00: these are quiet hours" in handed_over_words(ask, eva, at=NOW)
+    days = {"starts_at": NOW, "ends_at": NOW + timedelta(days=2)}
+    Delegation.objects.create(person=ben, made_by=ben, made_at=NOW, **days)
+    assert "is out of office until Wednesday 09:00" in handed_over_words(ask, eva, at=NOW)
 
 
 def test_a_claim_can_be_handed_on_by_its_holder_and_by_others():

@@ -3,7 +3,7 @@
 Screenshots of all of them are left in test-results/pages, to be looked at.
 """
 
-from datetime import timedelta
+from datetime import time, timedelta
 from io import StringIO
 
 import pytest
@@ -26,12 +26,17 @@ from agents.releasing import services as releasing
 from agents.reviewing import services as reviewing
 from escalations import acting, thread
 from governance.asking.links import link_for, token_of
-from governance.asking.models import Ask
+from governance.asking.models import Ask, Policy
 from governance.asking.together.claims import claim_ask
+from governance.asking.together.comments import comment_on
+from governance.asking.together.snoozing import snooze_ask
+from governance.asking.together.watching import watch
 from governance.configuration.services import refuse_change
 from governance.constitution import services as law
 from governance.constitution.standing import unacknowledged
+from governance.people.away import enter_absence
 from governance.people.models import Role, Runner, Team, User
+from governance.people.own_hours import add_quiet_hours, set_time_zone
 from governance.review.comments import comment
 from governance.review.models import Review
 from tests.agents import acts as agent_acts
@@ -181,9 +186,13 @@ def imported(by):
 def test_the_pages_of_the_portal(vera, cases, visitor, stack):
     version = AgentVersion.objects.get(agent__slug="python-backend")
     in_review = AgentVersion.objects.get(agent__slug="security-auditor")
+    grave = Policy.objects.get(slug="cases-high-risk")
     pages = {f"case-{name}": f"/cases/{case.ref}/" for name, case in cases.items()} | {
         "inbox": "/",
         "insights": "/insights/?days=90",
+        "policy-simulate": "/policies/simulate/",
+        "policy-simulated": f"/policies/simulate/?case={cases['act'].ref}",
+        "admin-policy": f"/admin/asking/policy/{grave.pk}/change/",
         "inbox-not-found": "/?q=ESC-999",
         "agents": "/agents/",
         "agents-import": "/agents/import/",
@@ -481,6 +490,49 @@ def test_the_pages_of_an_account(vera, visitor):
             "account-add-passkey": "/account/2fa/webauthn/add/",
         }
         none(wrong + seen(page, confirmed))
+
+
+def test_the_pages_of_a_person_and_of_colleagues(vera, cases, visitor, stack):
+    """Away, asleep, busy: with something in every part."""
+    now, adam = timezone.now(), User.objects.get(email="approver@example.org")
+    set_time_zone(by=vera, name="Europe/Berlin", at=now)
+    for hours in ((22, 7), (12, 13)):
+        add_quiet_hours(
+            by=vera, weekdays=range(5), starts=time(hours[0]), ends=time(hours[1]), at=now
+        )
+    days = {"starts_at": now, "ends_at": now + timedelta(days=3), "at": now}
+    enter_absence(person_id=adam.pk, delegate_id=vera.pk, by=vera, **days)
+    enter_absence(person_id=vera.pk, delegate_id=adam.pk, by=vera, reason="Holiday", **days)
+    ask = Ask.objects.get(subject=cases["open"].subject)
+    watch(ask_id=ask.pk, by=vera, at=now)
+    claim_ask(ask_id=ask.pk, by=adam, at=now)
+    text = "@Vera Viewer, is it the one of last week?\u202e"
+    comment_on(ask_id=ask.pk, by=adam, text=text, at=now)
+    until = now + timedelta(hours=2)
+    snooze_ask(ask_id=ask.pk, by=adam, until=until, reason="In a meeting.", at=now)
+    pages = {"me": "/me/", "absences": "/absences/", "case-colleagues": ask.path}
+    with visitor() as page:
+        entered(page, stack, vera)
+        wrong = seen(page, pages)
+        for name in ("me", "case-colleagues"):
+            page.goto(pages[name])
+            for summary in page.locator("main details.more > summary").all():
+                summary.click()
+            wrong += looks(page, f"{name}-opened")
+        none(wrong)
+
+
+def test_one_goes_to_sleep_without_a_mouse(vera, visitor, stack):
+    with visitor() as page:
+        entered(page, stack, vera)
+        page.goto("/me/#hours")
+        page.get_by_text("Add quiet hours").focus()
+        page.keyboard.press("Enter")
+        tabs_to(page, "starts")
+        tabs_to(page, "Add these hours")
+        page.keyboard.press("Enter")
+        page.get_by_text("Mails are held from 22:00 to 07:00").first.wait_for()
+    assert vera.quiet_hours.get().weekdays == list(range(7))
 
 
 def test_the_pages_before_one_is_signed_in(vera, cases, visitor):

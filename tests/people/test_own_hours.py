@@ -175,5 +175,14 @@ def test_the_sentence_says_what_the_hours_mean_at_this_moment():
         " mails come at once."
     )
     assert hours_words(eva, [], at=awake) == (
-        "No quiet hours: mails come at any time (Europe/Berlin; now it is Wednesday 13:00 there)."
+        "No quiet hours (Europe/Berlin); now it is Wednesday 13:00 there, mails come at once."
+    )
+
+
+def test_the_sentence_says_when_one_who_is_away_is_asked_again():
+    eva = UserFactory.build(time_zone="Europe/Berlin")
+    now, back = datetime(2026, 3, 4, 12, 0, tzinfo=UTC), datetime(2026, 3, 6, 23, 0, tzinfo=UTC)
+    assert hours_words(eva, [window("22:00", "07:00")], at=now, away_until=back) == (
+        "Mails are held from 22:00 to 07:00 (Europe/Berlin); now it is Wednesday 13:00 there,"
+        " you are away: nothing is asked of you before Saturday 07:00."
     )

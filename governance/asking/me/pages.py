@@ -7,6 +7,7 @@ from typing import Any
 
 from django.forms import Form
 
+from governance.asking.digest import USUAL
 from governance.asking.me.forms import DigestForm
 from governance.asking.me.interruptions import last_days
 from governance.asking.models import Ask, Preference, Watcher
@@ -74,13 +75,14 @@ def me_page(user: User, *, at: datetime, **forms: Form) -> dict[str, Any]:
     """The whole context of ``people/me.html``; forms that were refused stand in for fresh ones."""
     windows = list(user.quiet_hours.all())
     absences = list(absences_of(user)[: 2 * PAST])
+    current = next((one for one in absences if state_of(one, at=at) == "current"), None)
     kept = Preference.objects.filter(user=user).first()
     days = last_days(user, at=at)
     return {
-        "hours": hours_words(user, windows, at=at),
+        "hours": hours_words(user, windows, at=at, away_until=current.ends_at if current else None),
         "windows": [WindowRow(window, window_words(window)) for window in windows],
         "absences": rows_of(absences, reader=user, at=at),
-        "away_now": any(state_of(one, at=at) == "current" for one in absences),
+        "away_now": current is not None,
         "stands_in_for": Absences(at).delegators_of(user),
         "zone": user.time_zone,
         "days": days,
@@ -92,6 +94,7 @@ def me_page(user: User, *, at: datetime, **forms: Form) -> dict[str, Any]:
         "zone_form": TimeZoneForm(initial={"time_zone": user.time_zone}),
         "quiet_form": QuietHoursForm(auto_id="quiet_%s"),
         "away_form": AbsenceForm(person=user, auto_id="away_%s"),
+        "usual": USUAL,
         "digest_form": DigestForm(initial={"digest_at": kept.digest_at if kept else None}),
         **forms,
     }

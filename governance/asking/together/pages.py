@@ -3,9 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
 
 from governance.asking.models import Ask, Comment, Snooze, Watcher
+from governance.asking.nudging import nudge_of
 from governance.asking.together.claims import claim_of
 from governance.asking.together.comments import check_may_comment
 from governance.asking.together.forms import CommentForm, HandOverForm, SnoozeForm
@@ -16,6 +19,8 @@ from governance.base.errors import sentence_of
 from governance.people.models import Delegation, User
 from governance.people.own_hours import held_until
 from governance.people.own_time import moment_words, zone_of
+
+Row = TypeVar("Row", Snooze, Comment)
 
 
 def together_of(
@@ -44,26 +49,29 @@ class _Known:
     ) -> None:
         self.user, self.at, self.with_comments = user, at, with_comments
         waiting = [ask for ask in asks if ask.closed_at is None]
-        self.watchers: dict[str, set[int]] = defaultdict(set)
-        for subject, watcher in Watcher.objects.filter(
-            subject__in=[ask.subject for ask in asks]
-        ).values_list("subject", "user"):
-            self.watchers[subject].add(watcher)
-        self.snoozes: dict[int, list[Snooze]] = defaultdict(list)
-        if waiting:
-            for snooze in (
-                Snooze.objects.running(at=at).filter(ask__in=waiting).select_related("user")
-            ):
-                self.snoozes[snooze.ask_id].append(snooze)
-        self.comments: dict[int, list[Comment]] = defaultdict(list)
-        if with_comments and asks:
-            for comment in Comment.objects.filter(ask__in=asks).select_related("author"):
-                self.comments[comment.ask_id].append(comment)
+        self.watchers = _watchers(asks)
+        self.snoozes = _by_ask(Snooze.objects.running(at=at).select_related("user"), waiting)
+        said = Comment.objects.select_related("author")
+        self.comments = _by_ask(said, asks if with_comments else ())
         kinds = {ask.kind for ask in waiting if may_answer(user, ask)}
         self.colleagues = {kind: list(colleagues_for(kind)) for kind in kinds}
-        self.away = set(
-            Delegation.objects.running(at=at).values_list("person", flat=True) if kinds else ()
-        )
+        away = Delegation.objects.running(at=at).values_list("person", flat=True)
+        self.away = set(away) if kinds else set()
+
+
+def _watchers(asks: Iterable[Ask]) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = defaultdict(set)
+    rows = Watcher.objects.filter(subject__in=[ask.subject for ask in asks])
+    for subject, user in rows.values_list("subject", "user"):
+        found[subject].add(user)
+    return found
+
+
+def _by_ask(rows: QuerySet[Row], asks: Sequence[Ask]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = defaultdict(list)
+    for row in rows.filter(ask__in=asks) if asks else ():
+        found[row.ask_id].append(row)
+    return found
 
 
 def _panel(ask: Ask, known: _Known) -> dict[str, Any]:
@@ -72,6 +80,7 @@ def _panel(ask: Ask, known: _Known) -> dict[str, Any]:
         "ask": ask,
         "is_open": is_open,
         "claim": claim_of(known.user, ask, at=known.at),
+        "nudge": nudge_of(known.user, ask, at=known.at),
         "is_watched": known.user.pk in watchers,
         "watchers": len(watchers),
         **(_while_open(ask, known) if is_open else {}),
@@ -136,3 +145,20 @@ def heard_again(ask: Ask, snooze: Snooze, *, at: datetime) -> str:
         f"You are not reminded of this before {until} ({zone.key}); the next reminder after that"
         f" is due {then}{night}. Everybody else is reminded as before."
     )
+
+
+def handed_over_words(ask: Ask, user: User, *, at: datetime) -> str:
+    """When the colleague who has a question now is told of it."""
+    to = ask.claimed_by
+    if to is None:
+        return "It was handed over."
+    absence = Delegation.objects.running(at=at).filter(person=to).first()
+    if absence:
+        back = moment_words(absence.ends_at, zone_of(user), at=at)
+        told = f"{to} has it now, but is out of office until {back}."
+    elif until := held_until(to, at):
+        wakes = moment_words(until, zone_of(user), at=at)
+        told = f"{to} has it now, and is told at {wakes}: these are quiet hours there."
+    else:
+        told = f"{to} has it now, and is told at once."
+    return f"{told} Others are reminded all the same."

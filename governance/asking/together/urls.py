@@ -10,5 +10,6 @@ urlpatterns = [
     path("snooze/end/", views.end_snooze, name="ask-snooze-end"),
     path("watch/", views.watch, name="ask-watch"),
     path("unwatch/", views.unwatch, name="ask-unwatch"),
+    path("nudge/", views.nudge, name="ask-nudge"),
     path("comment/", views.comment, name="ask-comment"),
 ]

@@ -7,10 +7,11 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from governance.asking import nudging
 from governance.asking.models import Ask
 from governance.asking.together import claims, comments, handing_over, snoozing, watching
 from governance.asking.together.forms import CommentForm, SnoozeForm
-from governance.asking.together.pages import heard_again
+from governance.asking.together.pages import handed_over_words, heard_again
 from governance.asking.together.questions import question_for
 from governance.base.errors import InvalidInput
 from governance.people.signed_in import person
@@ -43,21 +44,32 @@ def release_claim(request: HttpRequest, ask_id: int) -> HttpResponse:
 
 @login_required
 @require_POST
+def nudge(request: HttpRequest, ask_id: int) -> HttpResponse:
+    """Tell those whom the question has reached once more."""
+    user = person(request)
+    found = question_for(user, ask_id)
+    told = nudging.nudge(ask_id=found.pk, by=user, at=timezone.now())
+    names = ", ".join(str(one.user) for one in told)
+    messages.success(request, f"{names} will be told once more. The reminders go on as before.")
+    return _back(found)
+
+
+@login_required
+@require_POST
 def hand_over(request: HttpRequest, ask_id: int) -> HttpResponse:
     """Name a colleague who looks at it from now on."""
     user = person(request)
     found = question_for(user, ask_id)
     to_id = request.POST.get("to", "")
+    now = timezone.now()
     ask = handing_over.hand_over(
         ask_id=found.pk,
         to_id=int(to_id) if to_id.isdecimal() and len(to_id) < 18 else 0,
         by=user,
-        at=timezone.now(),
+        at=now,
         reason=request.POST.get("reason", ""),
     )
-    messages.success(
-        request, f"{ask.claimed_by} is told at once. Others are reminded all the same."
-    )
+    messages.success(request, handed_over_words(ask, user, at=now))
     return _back(found)
 
 
