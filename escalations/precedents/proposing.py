@@ -114,9 +114,9 @@ def check_may_settle(by: Any, proposal: Proposal) -> None:
     """The owner of the agent says what becomes of a proposal, whoever that is by now."""
     if not isinstance(by, User):
         raise NotPermitted("Only people change rules.", code="only_people")
-    check(by, Permission.PROPOSE)
     if proposal.agent.owner_id != by.pk:
         raise NotPermitted(f"The owner of {proposal.agent.name} decides this.", code="owner")
+    check(by, Permission.PROPOSE)
 
 
 @transaction.atomic(durable=True)

@@ -17,7 +17,7 @@ from governance.people.services import issue_key
 from tests.agents import acts as agent_acts
 from tests.constitution import acts as law_acts
 from tests.escalations.acts import agent, approver, ask
-from tests.escalations.precedents.acts import again, allow, decided, settled, source, stand
+from tests.escalations.precedents.acts import FORM, again, allow, decided, settled, source, stand
 from tests.factories import NOW, RunnerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -222,15 +222,6 @@ def test_what_an_agent_wrote_cannot_break_out_of_its_line(client):
 
 
 # --- standing decisions -----------------------------------------------------------------------
-
-
-FORM = {
-    "answers": "question",
-    "environments": ["production"],
-    "most_uses": 2,
-    "days": 5,
-    "reason": "Every week the same.",
-}
 
 
 def test_letting_a_decision_stand_on_the_page(client, ada):
