@@ -37,6 +37,7 @@ from tests.asking.channels import test_webpush
 from tests.configuration import acts as configuration_acts
 from tests.constitution import acts as law_acts
 from tests.escalations import acts as case_acts
+from tests.escalations.precedents import acts as precedent_acts
 from tests.factories import RunnerFactory, UserFactory
 
 # A superuser without a role is nobody special. `L` is the way to the sign-in page.
@@ -54,6 +55,19 @@ POST case-seen                            L  403  204  204  204  204  403    L
 GET  case-by-mail                       404  404  404  404  404  404  404  404
 POST case-by-mail                       404  404  404  404  404  404  404  404
 POST case-opened                          L  403  204  204  204  204  403    L
+GET  precedents                           L  403  200  200  200  200  403    L
+GET  decisions-explained                  L  403  200  200  200  200  403    L
+POST precedent-withdraw                   L  403  403  302  403  403  403    L
+POST case-precedent                       L  403  403  302  403  403  403    L
+GET  case-draft                           L  403  200  200  200  200  403    L
+GET  case-standing                        L  403  403  200  403  403  403    L
+POST case-standing                        L  403  403  302  403  403  403    L
+GET  standing                             L  403  200  200  200  200  403    L
+GET  standing-decision                    L  403  200  200  200  200  403    L
+POST standing-revoke                      L  403  403  302  403  403  403    L
+GET  proposals                            L  403  200  200  200  200  403    L
+POST proposal-take                        L  403  302  403  403  403  403    L
+POST proposal-decline                     L  403  302  403  403  403  403    L
 POST case-revoke                          L  403  403  404  404  403  403    L
 GET  agents                               L  403  200  200  200  200  403    L
 GET  agents-import                        L  403  200  200  200  200  403    L
@@ -313,6 +327,14 @@ ARGUMENTS = {
     "agent-version-matrix": {"slug": "worker", "sequence": 1},
     "agent-version-waiver": {"slug": "worker", "sequence": 1},
     "amendment-impact": {"sequence": "{law}"},
+    "case-draft": {"escalation_id": "{kept_case}", "kind": "rule"},
+    "case-precedent": {"escalation_id": "{kept_case}"},
+    "case-standing": {"escalation_id": "{kept_case}"},
+    "precedent-withdraw": {"precedent_id": "{precedent}"},
+    "proposal-decline": {"proposal_id": "{proposal}"},
+    "proposal-take": {"proposal_id": "{proposal}"},
+    "standing-decision": {"standing_id": "{standing}"},
+    "standing-revoke": {"standing_id": "{standing}"},
     "api-agent-version-matrix": {"slug": "worker", "sequence": 1},
     "api-amendment-impact": {"sequence": "{law}"},
     "waiver-end": {"waiver_id": "{waiver}"},
@@ -439,6 +461,10 @@ SENT: dict[str, dict[str, Any]] = {
     "case-ask": {"text": "Which database?"},
     "case-decide": {"choice": "option:jwt", "seen_sha256": "{case_sha256}"},
     "case-dismiss": {"reason": "Asked twice."},
+    "case-precedent": {"subject": "trigger:logout"},
+    "case-standing": precedent_acts.FORM,
+    "proposal-decline": {"note": "It depends."},
+    "standing-revoke": {"reason": "Things changed."},
     "configuration-change-refuse": {"reason": "It is right."},
     "constitution-edit": {"act": "save", "newest": "{newest_law}", "text": "{constitution}"},
     "constitution-import": {"text": "{constitution}"},
@@ -496,6 +522,7 @@ def built() -> SimpleNamespace:
     in_review = Review.objects.get(subject=reviewed.subject)
     remark = comment(review_id=in_review.pk, by=owner, text="Why?", at=now)
     case = case_acts.ask(runner, at=now, agent="worker")
+    kept = precedent_acts.kept_up(runner, owner=owner, by=people["approver"], at=now)
     stance = ledger_acts.asked_to_loosen(at=now)
     loosening = configuration_acts.ask_for_one_vote(configuration_acts.administrator())
     ask = Ask.objects.get(subject=case.subject)
@@ -538,6 +565,10 @@ def built() -> SimpleNamespace:
         loosening=loosening.pk,
         rule=ledger_acts.ESCALATE,
         case=case.ref,
+        kept_case=kept.case.ref,
+        precedent=kept.precedent.pk,
+        standing=kept.standing.pk,
+        proposal=kept.proposal.pk,
         case_id=case.pk,
         case_sha256=case.request_sha256,
         token=token_of(link_for(ask, people["approver"], at=now)),
