@@ -81,6 +81,19 @@ SELECT '12: an agent goes on while people are asked', h.id FROM head h
     WHERE h.blocking AND unresolved <> EXISTS (
         SELECT 1 FROM agents_halt x WHERE x.source = h.subject AND x.lifted_at IS NULL)
 UNION ALL
+SELECT '12: a question put anew is still open', o.id FROM escalations_escalation n
+    JOIN head o ON o.id = n.supersedes_id WHERE o.unresolved
+UNION ALL
+SELECT '2: reminded though snoozed', n.id FROM asking_notification n
+    JOIN asking_snooze s ON s.ask_id = n.ask_id AND s.user_id = n.recipient_id
+    WHERE n.reason = 'reminder' AND n.created_at > s.at
+    AND n.created_at < least(s.until, coalesce(s.ended_at, s.until))
+UNION ALL
+SELECT '6: told instead of somebody and part of it', n.id FROM asking_notification n
+    JOIN asking_ask a ON a.id = n.ask_id
+    WHERE n.on_behalf_of_id IS NOT NULL AND n.recipient_id = ANY (a.excluded)
+    AND n.reason IN ('asked', 'reminder', 'nudge')
+UNION ALL
 SELECT '15: a vote on something else', b.id FROM escalations_ballot b
     JOIN head h ON h.id = b.escalation_id
     WHERE b.request_sha256 <> h.request_sha256 OR b.template_version = ''
