@@ -25,6 +25,7 @@ from escalations.permissions import may_ask, may_decide
 from escalations.precedents.pages import beside
 from escalations.schema import ConstitutionalImpact
 from governance.asking.models import Ask, Authentication
+from governance.asking.policies.explaining import explanation
 from governance.asking.policies.rules import Rules
 from governance.asking.services import ladder_view
 from governance.asking.together.pages import together_of
@@ -108,7 +109,7 @@ def case_page(
 ) -> dict[str, Any]:
     """The whole context of ``escalations/case.html``."""
     file = file_of(case)
-    asks = Ask.objects.filter(subject=case.subject).select_related("claimed_by")
+    asks = Ask.objects.filter(subject=case.subject).select_related("claimed_by", "policy_version")
     ask = asks.order_by("-pk").first()
     ladder = ladder_view(ask, at=at) if ask else []
     allowed, refusal = may_decide(user, case, ask)
@@ -120,6 +121,7 @@ def case_page(
         "case": _case(file, at),
         "options": options_for(user, case, rules) if is_open else _options(case),
         "ask": _ask(ask, ladder) if ask and is_open else None,
+        "explanation": explanation(ask, at=at) if ask else [],
         "together": together_of(user, ask, at=at),
         "policy_text": policy_text(ask, case, case.ballots.all()) if ask else "",
         "messages_thread": [_message(message) for message in case.messages.all()],

@@ -361,6 +361,7 @@ ARGUMENTS = {
     "batch-vote": {"batch_id": "{batch}"},
     "configuration-change-confirm": {"change_id": "{loosening}"},
     "configuration-change-refuse": {"change_id": "{loosening}"},
+    "configuration-change-simulate": {"change_id": "{loosening}"},
     "constitution-acknowledge": {"sequence": "{law}", "finding_key": "{finding}"},
     "constitution-diff": {"sequence": "{law}"},
     "constitution-raw": {"sequence": "{law}"},

@@ -23,6 +23,7 @@ PLACES = (
     ("imports", "agents", "imports"),
     ("as-of", "agents", "as-of"),
     ("policies/changes", "agents", "loosening"),
+    ("policies/simulate", "inbox", "simulate"),
     ("policies", "agents", "policies"),
     ("constitution/waivers", "constitution", "waivers"),
     ("constitution", "constitution", "law"),

@@ -48,12 +48,10 @@ class PolicyKind(Kind):
         return str(after["slug"])
 
     def apply(self, pk: int | None, after: Snapshot, *, by: User, at: datetime) -> None:
-        write(pk, after)
-        policy = Policy.objects.get(slug=after["slug"])
-        record_policy(policy, by=by, at=at)
+        record_policy(write(pk, after), by=by, at=at)
 
 
-def write(pk: int | None, after: Snapshot) -> None:
+def write(pk: int | None, after: Snapshot) -> Policy:
     """The policy as a snapshot has it, without a word in the history."""
     policy = Policy.objects.select_for_update().get(pk=pk) if pk else Policy()
     for field in ("name", "slug", "kind", "is_default", "position", "in_digest", "wakes_people"):
@@ -74,6 +72,7 @@ def write(pk: int | None, after: Snapshot) -> None:
     )
     policy.rungs.all().delete()
     Rung.objects.bulk_create([_rung(policy, rung) for rung in after["ladder"]])
+    return policy
 
 
 def record_policy(policy: Policy, *, by: Any, at: datetime) -> None:

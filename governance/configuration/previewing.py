@@ -3,24 +3,26 @@
 The change is made, looked at and undone, so that what is shown is what would be.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from governance.asking.models import Ask, AskKind, Policy
 from governance.asking.policies.describing import Changed, differences
 from governance.asking.policies.matching import Considered, considered_among, in_order
 from governance.asking.policies.outlook import Outlook, outlook
 from governance.asking.policies.versions import content_of
-from governance.base.errors import NotThere
+from governance.base.errors import Conflict, NotThere
 from governance.configuration.milder import milder
+from governance.configuration.models import ChangeState, ConfigurationChange
+from governance.configuration.policies import PolicyKind, write
 
 LATEST = 50
-# What moves no question by itself.
-UNHEARD = frozenset({"Name", "Position", "Default", "In use"})
+# What a question copies, and so what is felt of a change.
+COPIED = ("slug", "votes", "rules", "ladder", "in_digest", "wakes_people")
 Content = Mapping[str, Any]
 
 
@@ -80,14 +82,24 @@ class Before:
         )
 
 
-def rehearse(
-    change: Callable[[], int], kind: str, *, at: datetime, chosen: str = ""
-) -> Preview:  # fmt: skip
-    """Make a change that returns the policy's id, look at what it does, and undo it."""
-    before = Before(kind, chosen=chosen)
-    with transaction.atomic():
-        preview = before.preview(change(), at=at)
-        transaction.set_rollback(True)
+def preview_of(change_id: int, *, at: datetime, chosen: str = "") -> Preview:
+    """What a policy would do as a request that waits would have it."""
+    change = ConfigurationChange.objects.filter(pk=change_id, kind=PolicyKind.name).first()
+    if change is None:
+        raise NotThere("There is no such request about a policy.", code="unknown_change")
+    if change.state != ChangeState.OPEN:
+        raise Conflict("This request is settled.", code="settled")
+    before = Before(change.after["kind"], chosen=chosen)
+    try:
+        with transaction.atomic():
+            policy = write(change.object_id, change.after)
+            preview = before.preview(policy.pk, at=at)
+            transaction.set_rollback(True)
+    except (KeyError, IntegrityError, Policy.DoesNotExist) as error:
+        raise Conflict(
+            f"{change.title} does not fit what there is now. Refuse it, and ask anew.",
+            code="outdated",
+        ) from error
     return preview
 
 
@@ -123,7 +135,9 @@ def _taken(kind: str, asks: Iterable[Ask]) -> list[Content | None]:
 
 
 def _differs(was: Content | None, now: Content | None) -> bool:
-    return was != now and was is not None and now is not None
+    if was is None or now is None:
+        return False
+    return any(was[name] != now[name] for name in COPIED)
 
 
 def _moved(ask: Ask, was: Content | None, now: Content | None) -> Moved:
@@ -136,7 +150,7 @@ def _moved(ask: Ask, was: Content | None, now: Content | None) -> Moved:
         after=now["name"],
         looser=bool(milder(_flat(was), _flat(now), names)),
         stricter=bool(milder(_flat(now), _flat(was), names)),
-        differing=[one for one in differences(was, now) if _is_heard(one)],
+        differing=differences({**now, **{name: was[name] for name in COPIED}}, now),
     )
 
 
@@ -149,7 +163,3 @@ class _Numbers(dict[str, str]):
 
 def _flat(content: Content) -> dict[str, Any]:
     return {**content, "teams": content["rules"]["teams"]}
-
-
-def _is_heard(changed: Changed) -> bool:
-    return changed.label not in UNHEARD

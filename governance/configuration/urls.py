@@ -10,6 +10,11 @@ urlpatterns = [
         name="configuration-change-confirm",
     ),
     path(
+        "policies/changes/<int:change_id>/simulate/",
+        views.simulate,
+        name="configuration-change-simulate",
+    ),
+    path(
         "policies/changes/<int:change_id>/refuse/",
         views.refuse,
         name="configuration-change-refuse",

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from governance.base.pagination import key_in
 from governance.configuration.pages import changes_page
+from governance.configuration.previewing import preview_of
 from governance.configuration.services import confirm_change, refuse_change
 from governance.people.permissions import Permission, check
 from governance.people.signed_in import person
@@ -29,6 +30,15 @@ def confirm(request: HttpRequest, change_id: int) -> HttpResponse:
     change = confirm_change(change_id=change_id, by=person(request), at=timezone.now())
     messages.success(request, f"{change} is changed, as you confirmed.")
     return redirect("configuration-changes")
+
+
+@login_required
+@require_POST
+def simulate(request: HttpRequest, change_id: int) -> HttpResponse:
+    """What a policy would do as it is asked for; the change is made, looked at and undone."""
+    check(request.user, Permission.READ_HISTORY)
+    preview = preview_of(change_id, at=timezone.now(), chosen=request.POST.get("simulate_case", ""))
+    return render(request, "configuration/preview.html", {"preview": preview})
 
 
 @login_required

@@ -102,6 +102,179 @@ def test_a_new_policy_loosens_only_as_the_new_default():
     assert len(PolicyKind().loosens(absent, weaker)) == 1
 
 
+RULES = {
+    "authentication": "fresh",
+    "reason_required": True,
+    "one_rejection_ends": True,
+    "owner_may_answer": False,
+    "permit_scopes": ["run"],
+    "standing_risks": ["low"],
+    "standing_uses": 2,
+    "standing_days": 3,
+    "authorities": {"drop": {"role": "administrator", "team": None}},
+}
+CONDITIONS = {
+    **dict.fromkeys(("agents", "environments", "triggers", "principles", "risks"), []),
+    **dict.fromkeys(("authorities", "action_kinds", "owner_teams"), []),
+    "blocking": None,
+    "with_action": None,
+}
+
+
+def other(name, position, conditions, **changes):
+    """Another policy of cases, milder than the one in question unless told otherwise."""
+    state = {
+        "pk": position,
+        "name": name,
+        "is_default": False,
+        "active": True,
+        "position": position,
+        "conditions": CONDITIONS | conditions,
+        "votes": 1,
+        "teams": [],
+        "rules": RULES,
+        "in_digest": False,
+        "wakes_people": True,
+        "ladder": LADDER,
+    }
+    return state | changes
+
+
+DEFAULT = other("Cases", 100, {}, is_default=True)
+USUAL_CASE = {"policy": 100, "votes": 1, "teams": []}
+CASE = other("High", 50, {"risks": ["high"]}, votes=2) | {
+    "kind": "case",
+    "usual": USUAL_CASE,
+    "others": [DEFAULT],
+    "names": NAMES,
+}
+
+
+def loosens(before, after):
+    return PolicyKind().loosens(before, after)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"authentication": "signed_in"},
+            "It takes less to answer: signed in; before: signed in anew a moment ago.",
+        ),
+        ({"reason_required": False}, "A reason is no longer required."),
+        ({"one_rejection_ends": False}, "One rejection no longer ends it."),
+        ({"owner_may_answer": True}, "The agent’s owner may answer alone."),
+        (
+            {"permit_scopes": ["run", "pattern"]},
+            "A permit may reach further: acts that fit a stated pattern.",
+        ),
+        (
+            {"standing_risks": ["low", "medium"]},
+            "Standing decisions may answer questions of medium risk.",
+        ),
+        ({"standing_uses": 3}, "A standing decision may answer 3 times instead of 2."),
+        ({"standing_days": 9}, "A standing decision may answer for 9 days instead of 3."),
+        (
+            {"authorities": {}},
+            "The option drop is no longer kept for the role administrator.",
+        ),
+        (
+            {"authorities": {"drop": {"role": "approver", "team": None}}},
+            "The option drop is kept for the role approver instead of the role administrator.",
+        ),
+    ],
+)
+def test_each_rule_of_answering_that_is_milder_has_its_sentence(changes, sentence):
+    assert loosens(CASE, CASE | {"rules": RULES | changes}) == [sentence]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"authentication": "passkey"},
+        {"permit_scopes": []},
+        {"standing_risks": [], "standing_uses": 0, "standing_days": 0},
+        {"authorities": RULES["authorities"] | {"more": {"role": "approver", "team": None}}},
+    ],
+)
+def test_each_rule_of_answering_that_is_stricter_loosens_nothing(changes):
+    assert loosens(CASE, CASE | {"rules": RULES | changes}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"in_digest": True}, "People are told in the daily digest first, not at once."),
+        ({"wakes_people": False}, "It no longer reaches people in their quiet hours."),
+    ],
+)
+def test_being_told_more_softly_loosens_and_more_loudly_does_not(changes, sentence):
+    assert loosens(CASE, CASE | changes) == [sentence]
+    assert loosens(CASE | changes, CASE) == []
+
+
+FALLS = "Some questions would fall under Cases instead: it takes 1 vote instead of 2."
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"active": False},
+        {"conditions": CONDITIONS | {"risks": ["high"], "blocking": True}},
+        {"conditions": CONDITIONS | {"risks": ["high"], "agents": ["a"]}},
+        {"conditions": CONDITIONS | {"risks": ["medium"]}},
+        {"conditions": CONDITIONS | {"risks": ["high"], "owner_teams": [3]}},
+    ],
+)
+def test_questions_that_would_fall_to_a_milder_policy_loosen(changes):
+    assert loosens(CASE, CASE | changes) == [FALLS]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"position": 99},
+        {"position": 1},
+        {"conditions": CONDITIONS},
+        {"conditions": CONDITIONS | {"risks": ["high", "medium"]}},
+    ],
+)
+def test_what_takes_as_many_questions_or_more_to_stricter_rules_loosens_nothing(changes):
+    assert loosens(CASE, CASE | changes) == []
+
+
+def test_a_place_behind_a_milder_policy_loosens_and_before_it_does_not():
+    mild = other("Mild", 60, {"agents": ["a"]})
+    there = CASE | {"others": [mild, DEFAULT]}
+    said = loosens(there, there | {"position": 70})
+    assert said == ["Some questions would fall under Mild instead: it takes 1 vote instead of 2."]
+    apart = other("Mild", 60, {"risks": ["low"]})
+    there = CASE | {"others": [apart, DEFAULT]}
+    assert loosens(there, there | {"position": 70}) == []
+    assert loosens(there | {"position": 70}, there) == []
+
+
+def test_a_milder_policy_that_takes_questions_from_a_stricter_one_loosens():
+    strict = other("Strict", 60, {"risks": ["high"]}, votes=3)
+    absent = {"kind": "case", "usual": USUAL_CASE, "others": [strict, DEFAULT], "names": NAMES}
+    takes = absent | CASE | {"others": [strict, DEFAULT]}
+    said = loosens(absent, takes)
+    assert said == [
+        "Some questions would fall under this instead of Strict: it takes 2 votes instead of 3."
+    ]
+    assert loosens(absent, takes | {"active": False}) == []
+    assert loosens(absent, takes | {"conditions": CONDITIONS | {"risks": ["low"]}}) == []
+    assert loosens(absent, takes | {"position": 70}) == []
+    later = takes | {"position": 70}
+    assert loosens(later, takes) == said
+
+
+def test_a_policy_in_between_that_catches_all_is_the_one_compared():
+    between = other("Between", 60, {"risks": ["high", "medium"]}, votes=2)
+    there = CASE | {"others": [between, DEFAULT]}
+    assert loosens(there, there | {"active": False}) == []
+
+
 PERSON = {"name": "Ann", "roles": ["auditor"], "active": True, "teams": [], "names": {}}
 
 

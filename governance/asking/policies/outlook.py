@@ -51,10 +51,11 @@ def outlook(
     """What happens from now on, if nobody answers; ``content`` is a policy as a version has it."""
     there = _People(content, at, owner_id, excluded)
     ladder, names = content["ladder"], names_of(content["ladder"])
-    moments, reached = [], timedelta(0)
+    moments, reached, at_once = [], timedelta(0), False
     for index, (rung, who) in enumerate(zip(ladder, names, strict=True)):
-        reached += timedelta(seconds=rung["delay_s"])
-        moments.append(there.moment(index, who, reached))
+        reached += timedelta(0) if at_once else timedelta(seconds=rung["delay_s"])
+        moment, at_once = there.moment(index, who, reached)
+        moments.append(moment)
     return Outlook(moments, answering(content))
 
 
@@ -78,8 +79,8 @@ class _People:
         for window in QuietHours.objects.filter(user__in=asked):
             self.hours.setdefault(window.user_id, []).append(window)
 
-    def moment(self, index: int, who: str, reached: timedelta) -> Moment:
-        """One step, with what keeps people from hearing of it."""
+    def moment(self, index: int, who: str, reached: timedelta) -> tuple[Moment, bool]:
+        """One step, with what keeps people from hearing of it; whether the next comes at once."""
         then, named = self.at + reached, self.audiences.of_step(self.ask, index)
         absences = Absences(then)
         told = absences.stand_ins(named, excluded=self.excluded)
@@ -91,17 +92,36 @@ class _People:
             *self._away(named, absences),
             *self._asleep(people, then),
         ]  # fmt: skip
-        return Moment(
+        sleeps = self._all_sleep_past_the_next(index, people, then)
+        if sleeps:
+            notes.append("Nobody of this step is awake before the next one: that comes at once.")
+        moment = Moment(
             when=_when(reached),
             sentence=self._sentence(index, who, people),
             again=_again(self.ask.ladder[index]),
             notes=tuple(notes),
         )
+        return moment, sleeps or not people
+
+    def _all_sleep_past_the_next(self, index: int, people: list[User], then: datetime) -> bool:
+        """As the sweep has it: a step whose people all sleep for too long is climbed past."""
+        is_quiet = self.content["in_digest"] and index == 0
+        if self.content["wakes_people"] or is_quiet or index == len(self.ask.ladder) - 1:
+            return False
+        ends = [self._quiet_until(user, then) for user in people]
+        awake = [end for end in ends if end is not None]
+        left = timedelta(seconds=self.ask.ladder[index + 1]["delay_s"])
+        return bool(ends) and len(awake) == len(ends) and min(awake) > then + left
+
+    def _quiet_until(self, user: User, then: datetime) -> datetime | None:
+        return quiet_until(self.hours.get(user.pk, ()), user.time_zone, then)
 
     def _sentence(self, index: int, who: str, people: list[User]) -> str:
         named = who[:1].lower() + who[1:]
         if not people:
-            return f"Nobody is reached by this step ({named}): the next one comes at once."
+            last = index == len(self.ask.ladder) - 1
+            rest = "those before are reminded" if last else "the next one comes at once"
+            return f"Nobody is reached by this step ({named}): {rest}."
         how = ", in the daily digest" if self.content["in_digest"] and index == 0 else ""
         return f"{_names(people)} {'is' if len(people) == 1 else 'are'} told ({named}){how}."
 
@@ -118,7 +138,7 @@ class _People:
 
     def _asleep(self, people: list[User], then: datetime) -> Iterable[str]:
         for user in people:
-            until = quiet_until(self.hours.get(user.pk, ()), user.time_zone, then)
+            until = self._quiet_until(user, then)
             if until is None:
                 continue
             clock = f"{local(until, user.time_zone):%d %B, %H:%M} in {user.time_zone}"

@@ -24,6 +24,17 @@ class Terms:
     in_digest: bool = False
     wakes_people: bool = False
 
+    def as_content(self) -> dict[str, Any]:
+        """The part of it that a version of a policy has too."""
+        return {
+            "name": self.name,
+            "votes": self.votes,
+            "ladder": self.ladder,
+            "rules": self.rules.as_dict(),
+            "in_digest": self.in_digest,
+            "wakes_people": self.wakes_people,
+        }
+
 
 def terms_for(kind: AskKind, policy: Policy | None, facts: Facts | None, *, at: datetime) -> Terms:
     """Of the policy that is named; else of the one that fits the facts; else of the default."""

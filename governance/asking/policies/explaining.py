@@ -1,0 +1,159 @@
+"""A question in plain sentences: which policy and why, who was told when and why, what comes next.
+
+Read from the question's own copy and from the history, not from what a policy says today.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from governance.asking.audiences import names_of
+from governance.asking.ladder import Ladder
+from governance.asking.models import Ask
+from governance.asking.policies.matching import why
+from governance.asking.reaching import moment_in_words
+from governance.audit.models import AuditEvent
+from governance.history.services import names_of as names_of_actors
+from governance.people.models import Team
+
+TOLD = ("ask.step", "ask.reminded", "ask.step_reached_nobody", "ask.step_asleep", "notice.held")
+LATEST = 200
+MOST_NAMES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    kind: str
+    at: datetime
+    data: Mapping[str, Any]
+
+
+def explanation(ask: Ask, *, at: datetime) -> list[str]:
+    """One sentence each, in the order in which things happened and will happen."""
+    ladder = [who[:1].lower() + who[1:] for who in names_of(ask.ladder)]
+    return [policy_sentence(ask), *_told(ask, ladder), *_next(ask, ladder, at)]
+
+
+def policy_sentence(ask: Ask) -> str:
+    """Which policy, in which version, and what of the question made it fit."""
+    version = ask.policy_version
+    named = f"{ask.policy_name}, version {version.number}" if version else ask.policy_name
+    content = version.content if version else {}
+    if not ask.facts:
+        return f"This question keeps the policy {named}."
+    if content.get("is_default") or not content:
+        return f"It falls under the policy {named}, which holds where no other fits."
+    teams = dict(
+        Team.objects.filter(pk__in=content["conditions"]["owner_teams"]).values_list("pk", "name")
+    )
+    because = why(content["conditions"], ask.facts, teams)
+    return f"It falls under the policy {named}, because {because}."
+
+
+def _told(ask: Ask, ladder: list[str]) -> Iterator[str]:
+    """Each step that was reached, and the reminders after it in one sentence."""
+    events = _events(ask)
+    names = names_of_actors({actor for event in events for actor in _actors(event.data)})
+    reminders: list[_Event] = []
+    for event in events:
+        if event.kind == "ask.reminded":
+            reminders.append(event)
+            continue
+        yield from _reminded(reminders, names)
+        reminders = []
+        yield _sentence(event, ladder, names)
+    yield from _reminded(reminders, names)
+
+
+def _events(ask: Ask) -> list[_Event]:
+    found = AuditEvent.objects.filter(stream=ask.subject, kind__in=TOLD).order_by("-number")
+    events = [
+        _Event(event.kind, event.at, json.loads(bytes(event.body))["data"])
+        for event in found[:LATEST]
+    ]
+    return [event for event in reversed(events) if event.data.get("ask") == ask.pk]
+
+
+def _actors(data: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("told", "snoozed", "in_digest"):
+        yield from data.get(name, ())
+    for one, other in data.get("on_behalf_of", {}).items():
+        yield from (one, other)
+    if "recipient" in data:
+        yield data["recipient"]
+
+
+def _sentence(event: _Event, ladder: list[str], names: Mapping[str, str]) -> str:
+    data, when = event.data, moment_in_words(event.at)
+    if event.kind == "notice.held":
+        until = moment_in_words(datetime.fromisoformat(data["until"]))
+        return f"The mail to {_named([data['recipient']], names)} waits until {until}: quiet hours."
+    who = _audience(data["step"], ladder)
+    if event.kind == "ask.step_reached_nobody":
+        because = data.get("because") or "nobody there may answer"
+        return f"{when}: step {data['step']} ({who}) reached nobody, because {because}."
+    if event.kind == "ask.step_asleep":
+        return f"{when}: step {data['step']} ({who}) was passed: {data['because']}."
+    return f"{when}: {_reached(data, names)}, because step {data['step']} names {who}."
+
+
+def _reached(data: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    told, waiting = data.get("told", ()), data.get("in_digest", ())
+    said = f"{_named(told, names)} {_was(told)} told" if told else ""
+    if waiting:
+        said = f"{_named(waiting, names)} {_was(waiting)} put off to the daily digest"
+    stand_ins = [
+        f"{_named([one], names)} for {_named([other], names)}"
+        for one, other in sorted(data.get("on_behalf_of", {}).items())
+    ]
+    return (said or "nobody was told") + (f" ({', '.join(stand_ins)})" if stand_ins else "")
+
+
+def _reminded(reminders: list[_Event], names: Mapping[str, str]) -> Iterator[str]:
+    if not reminders:
+        return
+    last, count = reminders[-1], len(reminders)
+    people = _named(last.data.get("told", ()), names) or "nobody"
+    when = moment_in_words(last.at)
+    if count == 1:
+        yield f"{when}: {people} {_was(last.data.get('told', ()))} reminded, as nobody had decided."
+    else:
+        yield f"{count} reminders followed, as nobody had decided, the last {when} to {people}."
+
+
+def _next(ask: Ask, ladder: list[str], at: datetime) -> Iterator[str]:
+    if ask.closed_at is not None:
+        yield (
+            f"The question was closed {moment_in_words(ask.closed_at)} ({ask.closed_because}): "
+            "nobody is told any more."
+        )
+        return
+    if ask.next_action_at is None:
+        return
+    when = moment_in_words(max(ask.next_action_at, at))
+    move = Ladder.of(ask.ladder).next_move(
+        step=ask.step, repeats=ask.repeats, at=ask.next_action_at
+    )
+    who = _audience(move.step + 1, ladder)
+    if move.step > ask.step:
+        yield f"Next, {when}: step {move.step + 1} tells {who}, if nobody has decided by then."
+    else:
+        yield f"Next, {when}: everybody asked so far is reminded, if nobody has decided by then."
+    yield "Silence decides nothing: the reminders go on until somebody answers."
+
+
+def _audience(step: int, ladder: list[str]) -> str:
+    return ladder[step - 1] if 0 < step <= len(ladder) else "nobody any more"
+
+
+def _named(actors: Any, names: Mapping[str, str]) -> str:
+    people = [names.get(actor, "somebody without an account") for actor in actors]
+    if len(people) > MOST_NAMES:
+        people = [*people[:MOST_NAMES], f"{len(people) - MOST_NAMES} more"]
+    return f"{', '.join(people[:-1])} and {people[-1]}" if len(people) > 1 else "".join(people)
+
+
+def _was(people: Any) -> str:
+    return "was" if len(people) == 1 else "were"
