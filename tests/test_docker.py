@@ -207,7 +207,7 @@ def test_up_makes_secrets_that_only_their_owner_reads_and_never_twice(tmp_path):
     assert made_by_up(tmp_path) == first
     assert up(tmp_path, "--domain", "elsewhere.example.org").returncode != 0
     secrets = [value for name, value in first.items() if name.endswith(("_KEY", "_PASSWORD"))]
-    assert len(set(secrets)) == len(secrets) == 7
+    assert len(set(secrets)) == len(secrets) == 8
 
 
 def test_a_trial_stays_on_this_machine(tmp_path):
@@ -357,6 +357,11 @@ def test_production_starts_with_sound_values():
         ({"MAILBOX_PATH": "mail"}, "MAILBOX_PATH is refused in production"),
         ({"EMAIL_URL": "consolemail://"}, "EMAIL_URL must name an SMTP server"),
         ({"EMAIL_URL": None}, "EMAIL_URL must name an SMTP server"),
+        ({"VAPID_KEY": "AAAA"}, "VAPID_KEY must hold 32 bytes"),
+        ({"VAPID_KEY": "A" * 43}, "VAPID_KEY is no P-256 key"),
+        ({"CHAT_WEBHOOK_URL": "http://chat.example.org/"}, "CHAT_WEBHOOK_URL must start with"),
+        ({"HEALTH_PING_URL": "hc.example.org/ping"}, "HEALTH_PING_URL must start with https://"),
+        ({"AUDIT_SECONDS": "1"}, "AUDIT_SECONDS must be at least 5"),
     ],
     ids=str,
 )

@@ -168,7 +168,8 @@ def parts(transactional_db: None, slow_mailbox: SlowMailbox, tmp_path: Path) -> 
 @pytest.fixture(scope="package")
 def web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     """A web process for many tests; nothing sweeps or sends beside it."""
-    whole = parts_for(tmp_path_factory.mktemp("web"), mail_port=9)
+    # Nothing ticks here on purpose: the web process is not to miss it.
+    whole = parts_for(tmp_path_factory.mktemp("web"), mail_port=9, TICK_SECONDS="3600")
     whole.start("web")
     try:
         whole.wait_for_web()
