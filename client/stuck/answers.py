@@ -52,6 +52,7 @@ class Answer(NamedTuple):
     questions: Tuple[Question, ...]
     needs_permit: bool
     permit_spent_at: str
+    superseded_by: str
     url: str
     raw: Mapping[str, Any]
 
@@ -82,6 +83,51 @@ class Case(NamedTuple):
     raw: Mapping[str, Any]
 
 
+class Said(NamedTuple):
+    """One message of the thread of a case."""
+
+    author: str
+    from_runner: bool
+    text: str
+
+
+class KeptCase(NamedTuple):
+    """A whole case for a session that remembers nothing; ``answer`` is not judged yet."""
+
+    answer: Answer
+    title: str
+    question: Mapping[str, Any]
+    thread: Tuple[Said, ...]
+    report_due: bool
+
+    def head(self) -> str:
+        """What was asked and said, as lines that an agent reads."""
+        options = self.question.get("options")
+        choices = (
+            [one for one in options if isinstance(one, dict)] if isinstance(options, list) else []
+        )
+        return "\n".join(
+            [
+                _line("CASE", f"{self.answer.ref} {self.title}"),
+                _line("STATUS", self.answer.status),
+                _line("TASK", str(self.question.get("task") or "")),
+                _line("PROBLEM", str(self.question.get("problem") or "")),
+                _items(
+                    "OPTIONS", tuple(f"{one.get('key')}: {one.get('label')}" for one in choices)
+                ),
+                _items("THREAD", tuple(f"{one.author}: {one.text}" for one in self.thread)),
+            ]
+        )
+
+
+class Kept(NamedTuple):
+    """What the portal keeps: answers to acknowledge, and open cases to wait for."""
+
+    settled: Tuple[KeptCase, ...]
+    waiting: Tuple[KeptCase, ...]
+    more: bool
+
+
 def answer_of(members: Mapping[str, Any]) -> Answer:
     """Read the portal's JSON. Raises :class:`Malformed`."""
     return Answer(
@@ -107,9 +153,36 @@ def answer_of(members: Mapping[str, Any]) -> Answer:
         questions=_each(members, "questions", _question),
         needs_permit=members.get("permit") is not None,
         permit_spent_at=_text(_object(members.get("permit") or {}), "spent_at"),
+        superseded_by=_text(members, "superseded_by"),
         url=_text(members, "url"),
         raw=members,
     )
+
+
+def kept_of(members: Mapping[str, Any]) -> Kept:
+    """Read what the portal keeps for this runner. Raises :class:`Malformed`."""
+    return Kept(
+        settled=_each(members, "settled", _kept_case),
+        waiting=_each(members, "waiting", _kept_case),
+        more=members.get("more") is True,
+    )
+
+
+def _kept_case(value: Any) -> KeptCase:
+    whole = _object(value)
+    report = _object(whole.get("report") or {})
+    return KeptCase(
+        answer=answer_of(whole),
+        title=_text(whole, "title"),
+        question=_object(whole.get("question") or {}),
+        thread=_each(whole, "thread", _line_of_thread),
+        report_due=report.get("due") is True,
+    )
+
+
+def _line_of_thread(value: Any) -> Said:
+    said = _object(value)
+    return Said(_text(said, "author"), said.get("from_runner") is True, _text(said, "text"))
 
 
 def case_of(members: Mapping[str, Any], *, created: bool) -> Case:

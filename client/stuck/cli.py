@@ -12,6 +12,7 @@ from stuck.client import Client, Payload
 from stuck.errors import (
     DoNotProceed,
     NotSetUp,
+    NotVerified,
     QuestionOpen,
     Refused,
     Rejected,
@@ -70,14 +71,26 @@ def say(sentence: str) -> None:
 
 
 def ask(client: Client, arguments: argparse.Namespace) -> int:
+    return _ask(client, arguments, arguments.supersedes)
+
+
+def supersede(client: Client, arguments: argparse.Namespace) -> int:
+    return _ask(client, arguments, arguments.case)
+
+
+def _ask(client: Client, arguments: argparse.Namespace, supersedes: str) -> int:
     case = client.ask(
         read_payload(arguments.file),
         idempotency_key=arguments.idempotency_key,
         agent=arguments.agent,
         environment=arguments.environment,
         run=arguments.run,
+        project=arguments.project,
+        supersedes=supersedes,
     )
     say(f"{case.ref} {'is open' if case.created else 'was asked before'}. {case.url}")
+    if supersedes:
+        say(f"It takes the place of {supersedes}, which is withdrawn.")
     for finding in case.findings:
         say(f"noticed: {finding}")
     if not arguments.wait:
@@ -95,6 +108,38 @@ def answer(client: Client, arguments: argparse.Namespace) -> int:
     return _show(client.answer(arguments.case), as_json=arguments.json)
 
 
+def answers(client: Client, arguments: argparse.Namespace) -> int:
+    """On stdout only what permits to go on; each is acknowledged once it is out."""
+    kept = client.kept(agent=arguments.agent, project=arguments.project)
+    permitted = 0
+    for case in kept.settled:
+        try:
+            found = client.judged(case.answer)
+        except NotVerified:
+            raise
+        except DoNotProceed as error:
+            print(case.head(), file=sys.stderr)
+            _explain(error, as_json=arguments.json)
+        else:
+            permitted += 1
+            if not arguments.json:
+                print(case.head())
+            _show(found, as_json=arguments.json)
+            if case.report_due:
+                say(f"Report what became of it: stuck report {found.ref} --result ...")
+        sys.stdout.flush()
+        if not arguments.keep:
+            client.acknowledge(case.answer.ref)
+    for case in kept.waiting:
+        print(case.head(), file=sys.stderr)
+        say(f"{case.answer.ref} is not decided. Wait with: stuck wait {case.answer.ref}")
+    if kept.more:
+        say("There is more: run stuck answers again.")
+    if not permitted:
+        say("Nothing that is kept permits to go on. Do not proceed.")
+    return 0 if permitted else Undecided.exit_code
+
+
 def say_to_approvers(client: Client, arguments: argparse.Namespace) -> int:
     client.say(arguments.case, arguments.text)
     say("The approvers have your answer. Nobody has decided yet.")
@@ -108,9 +153,20 @@ def withdraw(client: Client, arguments: argparse.Namespace) -> int:
 
 
 def consume(client: Client, arguments: argparse.Namespace) -> int:
-    permit = client.consume(arguments.case)
+    action = read_payload(arguments.action) if arguments.action else None
+    if isinstance(action, str):
+        raise NotSetUp(f"{arguments.action} holds no JSON object.")
+    permit = client.consume(
+        arguments.case,
+        idempotency_key=arguments.idempotency_key,
+        action=action,
+        run=arguments.run,
+    )
     print(permit.request_sha256)
-    say("The permit is spent. Do the act now, once, and report the outcome.")
+    if permit.replayed:
+        say(f"This key was used at {permit.spent_at}. Do the act only if it was not done then.")
+    else:
+        say("The permit is spent. Do the act now, once, and report the outcome.")
     return 0
 
 
@@ -121,11 +177,14 @@ def outcome(client: Client, arguments: argparse.Namespace) -> int:
     # What nobody speaks of is unknown, and is reported as such.
     demanded = client.read(arguments.case).constraints
     constraints += [_constraint([one], None) for one in demanded if one not in named]
-    client.outcome(
+    asked = client.outcome(
         arguments.case, arguments.result, summary=arguments.summary, constraints=constraints
     )
     say("The outcome is recorded.")
-    return 0
+    if not asked:
+        return 0
+    say(f"People are asked about what was not kept: {', '.join(asked)}. Do not go on before.")
+    return Undecided.exit_code
 
 
 def resolve(client: Client, arguments: argparse.Namespace) -> int:
@@ -147,10 +206,13 @@ COMMANDS: Dict[str, Callable[[Client, argparse.Namespace], int]] = {
     "ask": ask,
     "wait": wait,
     "answer": answer,
+    "answers": answers,
+    "supersede": supersede,
     "say": say_to_approvers,
     "withdraw": withdraw,
     "consume": consume,
     "outcome": outcome,
+    "report": outcome,
     "resolve": resolve,
     "whoami": whoami,
 }

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import time
+import uuid
 from datetime import datetime, timezone
 from typing import (
     Any,
@@ -21,11 +22,11 @@ from typing import (
 from urllib.parse import quote, urlencode, urlsplit
 
 from stuck import bundle, receipts
-from stuck.answers import Answer, Case, Malformed, answer_of, case_of
+from stuck.answers import Answer, Case, Kept, Malformed, answer_of, case_of, kept_of
 from stuck.bundle import Bundle
 from stuck.calls import Call, Deadline, Pauses, Portal, Report, members_of
 from stuck.errors import NotSetUp, NotVerified, QuestionOpen, Undecided
-from stuck.judging import judge
+from stuck.judging import has_passed, judge
 from stuck.receipts import Expected, KeySet
 from stuck.transport import Reply
 
@@ -35,6 +36,7 @@ AT_ONCE = 1.0
 RESOLVED_IS_FRESH = 600.0
 REF = re.compile(r"(?:ESC-)?([1-9][0-9]{0,17})", re.IGNORECASE)
 MARKDOWN_TYPE = {"Content-Type": "text/markdown", "Accept": "application/json"}
+JSON_ACCEPTED = {"Accept": "application/json"}
 JSON_TYPE = {"Content-Type": "application/json", "Accept": "application/json"}
 
 Payload = Union[str, Mapping[str, Any]]
@@ -59,6 +61,7 @@ class Permit(NamedTuple):
     request_sha256: str
     spent_at: str
     receipt: str
+    replayed: bool
     raw: Mapping[str, Any]
 
 
@@ -168,13 +171,18 @@ class Client:
         agent: str = "",
         environment: str = "",
         run: str = "",
+        project: str = "",
+        supersedes: str = "",
     ) -> Case:
         """Escalate: a JSON object, or the Markdown block as text. Returns at once.
 
         The same content in the same ``run`` makes one case, however often it is sent; name
-        another run, or a key of your own, to ask anew.
+        another run, or a key of your own, to ask anew. ``supersedes`` names an open case of this
+        runner that the edited question replaces: it is withdrawn. Raises
+        :class:`stuck.errors.Refused` with ``decided`` where people were faster.
         """
-        named = {"agent": agent, "environment": environment, "run": run}
+        named = {"agent": agent, "environment": environment, "run": run, "project": project}
+        named["supersedes"] = _ref_of(supersedes) if supersedes else ""
         call = _raise_call(payload, {name: value for name, value in named.items() if value})
         key = idempotency_key or _key_of(call)
         call = call._replace(headers={**call.headers, "Idempotency-Key": key})
@@ -233,20 +241,66 @@ class Client:
         """Take the case back: nobody needs to decide it any more."""
         self._post(ref, "withdraw", {"reason": reason})
 
-    def consume(self, ref: Union[str, Case]) -> Permit:
+    def consume(
+        self,
+        ref: Union[str, Case],
+        *,
+        idempotency_key: str = "",
+        action: Optional[Mapping[str, Any]] = None,
+        run: str = "",
+    ) -> Permit:
         """Spend the permit, immediately before the act. Returns once; then act, once.
 
-        Raises :class:`stuck.errors.Refused` where the permit is spent, expired or for something
-        else. When an answer got lost on the way the permit may be spent all the same: it is
-        refused then, and the runner has to ask again.
+        Every attempt of one call carries one key, so that an answer that got lost is given again
+        and no second use is spent. To be sure across restarts, name a key of your own for each
+        act and keep it before you call: with the same key ``replayed`` says that this act may
+        have been done already. ``action`` is the act about to be done, for a permit of a pattern;
+        ``run`` the run, for a permit of one run. Raises :class:`stuck.errors.Refused` where the
+        permit is spent, expired, revoked or for something else.
         """
         answer = self.answer(ref)
         fingerprint = answer.request_sha256
-        members = self._post(ref, "consume", {"request_sha256": fingerprint})
+        body: Dict[str, Any] = {"request_sha256": fingerprint}
+        if action is not None:
+            body["action"] = dict(action)
+        if run:
+            body["run"] = run
+        key = idempotency_key or f"stuck-{uuid.uuid4()}"
+        members = self._post(ref, "consume", body, key=key)
         token = str(members.get("receipt") or "")
         about = {"request_sha256": fingerprint}
-        self._verifier(typ="permit+jwt")(token, f"escalation:{_ref_of(ref)}", about)
-        return Permit(fingerprint, str(members.get("spent_at", "")), token, members)
+        claims = self._verifier(typ="permit+jwt")(token, f"escalation:{_ref_of(ref)}", about)
+        until = claims.get("use_before")
+        if until is not None and has_passed(str(until), now=datetime.now(timezone.utc)):
+            raise NotVerified(f"The permit of {_ref_of(ref)} is over. Do not act.", answer)
+        return Permit(
+            fingerprint,
+            str(members.get("spent_at", "")),
+            token,
+            members.get("replayed") is True,
+            members,
+        )
+
+    def kept(self, *, agent: str = "", project: Optional[str] = None) -> Kept:
+        """Answers that nobody fetched and open cases, whole: for a session that starts anew.
+
+        They are unjudged: use :meth:`answer` before acting on one. Marks nothing; say
+        :meth:`acknowledge` for each that was taken over.
+        """
+        named = {"agent": agent} if agent else {}
+        if project is not None:
+            named["project"] = project
+        query = f"?{urlencode(named)}" if named else ""
+        call = Call("GET", f"/api/v1/escalations/kept/{query}", headers=JSON_ACCEPTED)
+        return self._fetch(call, lambda reply: kept_of(members_of(reply)))
+
+    def acknowledge(self, ref: Union[str, Case]) -> None:
+        """This session has taken over the kept answer: later ones do not get it."""
+        self._post(ref, "fetched", {})
+
+    def judged(self, answer: Answer) -> Answer:
+        """An answer that was read before, if it permits to go on; raises why not."""
+        return judge(answer, self._verifier())
 
     def outcome(
         self,
@@ -255,13 +309,17 @@ class Client:
         *,
         summary: str = "",
         constraints: Sequence[Mapping[str, Any]] = (),
-    ) -> None:
+    ) -> Tuple[str, ...]:
         """Report what became of it: ``succeeded``, ``failed`` or ``unknown``.
 
-        ``constraints`` holds ``{"constraint", "kept": True | False | None, "evidence"}``.
+        ``constraints`` holds ``{"constraint", "kept": True | False | None, "evidence"}``; evidence
+        is a text or an https address. Returns the cases in which people are asked about what was
+        not kept: wait for them before going on.
         """
         kept: List[Dict[str, Any]] = [dict(item) for item in constraints]
-        self._post(ref, "outcome", {"result": result, "summary": summary, "constraints": kept})
+        said = {"result": result, "summary": summary, "constraints": kept}
+        asked = self._post(ref, "outcome", said).get("follow_ups")
+        return tuple(map(str, asked)) if isinstance(asked, list) else ()
 
     @property
     def name(self) -> str:
@@ -285,9 +343,15 @@ class Client:
         call = Call("GET", f"{_path(_ref_of(ref))}wait/?{urlencode(query)}", holds_for=hold)
         return self._fetch(call, lambda reply: _about(ref, reply), deadline)
 
-    def _post(self, ref: Union[str, Case], act: str, members: Mapping[str, Any]) -> Dict[str, Any]:
-        body = json.dumps(members).encode()
-        call = Call("POST", f"{_path(_ref_of(ref))}{act}/", body, JSON_TYPE)
+    def _post(
+        self, ref: Union[str, Case], act: str, members: Mapping[str, Any], *, key: str = ""
+    ) -> Dict[str, Any]:
+        try:
+            body = json.dumps(members, allow_nan=False).encode()
+        except (ValueError, TypeError) as error:
+            raise NotSetUp(f"What is to be sent is no JSON: {error}.") from None
+        headers = {**JSON_TYPE, **({"Idempotency-Key": key} if key else {})}
+        call = Call("POST", f"{_path(_ref_of(ref))}{act}/", body, headers)
         return self._fetch(call, members_of)
 
     def _fetch(

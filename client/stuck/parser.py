@@ -8,11 +8,12 @@ from stuck import __version__
 
 EXIT_CODES = """\
 exit codes:
-  0   proceed (ask --wait, wait, answer, consume); done (all other commands)
+  0   proceed (ask --wait, supersede --wait, wait, answer, answers, consume); done (all others)
   1   wrong usage, missing settings, anything unforeseen
   10  rejected
   11  withdrawn, or dismissed without a decision
-  12  still undecided; the case stays open
+  12  still undecided; the case stays open (answers: nothing kept permits to go on;
+      outcome: people are asked about a constraint that was not kept)
   13  an approver asked a question: answer it with `stuck say`
   14  approved, but the time to use it has passed
   15  the folder differs from what people approved (pull, check)
@@ -56,19 +57,35 @@ def make_parser() -> Parser:
 
 def _asking(commands: "argparse._SubParsersAction[Parser]") -> None:
     ask = commands.add_parser("ask", help="escalate, and wait for the answer with --wait")
-    ask.add_argument("--file", required=True, help="JSON or the Markdown block; - reads stdin")
-    ask.add_argument("--agent", default="", help="the agent that asks")
-    ask.add_argument("--environment", default="", help="such as production")
-    ask.add_argument("--run", default="", help="the run; the same question in one run is one case")
-    ask.add_argument("--idempotency-key", default="", help="a key of your own instead")
-    ask.add_argument("--wait", action="store_true", help="wait until people have decided")
-    _waiting(ask)
+    _question(ask)
+    ask.add_argument(
+        "--supersedes", default="", metavar="ESC-12", help="the open case that this one replaces"
+    )
+    supersede = commands.add_parser("supersede", help="ask an edited question in place of a case")
+    _case(supersede)
+    _question(supersede)
     wait = commands.add_parser("wait", help="wait until people have decided a case")
     _case(wait)
     _waiting(wait)
     answer = commands.add_parser("answer", help="the answer as it is now, without waiting")
     _case(answer)
     answer.add_argument("--json", action="store_true", help="the whole answer as JSON")
+    answers = commands.add_parser("answers", help="what is kept for a session that starts anew")
+    answers.add_argument("--agent", default="", help="only cases of this agent")
+    answers.add_argument("--project", help="only cases of this project")
+    answers.add_argument("--keep", action="store_true", help="keep them for later sessions too")
+    answers.add_argument("--json", action="store_true", help="the whole cases as JSON")
+
+
+def _question(parser: Parser) -> None:
+    parser.add_argument("--file", required=True, help="JSON or the Markdown block; - reads stdin")
+    parser.add_argument("--agent", default="", help="the agent that asks")
+    parser.add_argument("--environment", default="", help="such as production")
+    parser.add_argument("--project", default="", help="the project that it is about")
+    parser.add_argument("--run", default="", help="the same question in one run is one case")
+    parser.add_argument("--idempotency-key", default="", help="a key of your own instead")
+    parser.add_argument("--wait", action="store_true", help="wait until people have decided")
+    _waiting(parser)
 
 
 def _acting(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -80,7 +97,12 @@ def _acting(commands: "argparse._SubParsersAction[Parser]") -> None:
     withdraw.add_argument("--reason", default="", help="why nobody needs to decide it any more")
     consume = commands.add_parser("consume", help="spend the permit, right before the act")
     _case(consume)
-    outcome = commands.add_parser("outcome", help="report what became of it")
+    consume.add_argument(
+        "--idempotency-key", default="", help="a key of this act, to try again after a crash"
+    )
+    consume.add_argument("--action", default="", help="JSON of the act, for a permit of a pattern")
+    consume.add_argument("--run", default="", help="the run that acts, for a permit of one run")
+    outcome = commands.add_parser("outcome", aliases=["report"], help="report what became of it")
     _case(outcome)
     outcome.add_argument("--result", required=True, choices=["succeeded", "failed", "unknown"])
     outcome.add_argument("--summary", default="")
@@ -91,7 +113,7 @@ def _acting(commands: "argparse._SubParsersAction[Parser]") -> None:
             nargs="+",
             default=[],
             metavar=("CONSTRAINT", "EVIDENCE"),
-            help=f"a constraint that {meaning}, and how you know",
+            help=f"a constraint that {meaning}, and how you know (a text or an https address)",
         )
 
 

@@ -15,7 +15,7 @@ from escalations.models import Escalation, Outcome, Presence
 from escalations.thread import ask_runner
 from governance.people.models import Role
 from governance.people.services import issue_key
-from stuck import demo, errors, transport
+from stuck import cli, demo, errors, transport
 from stuck.client import Client
 from tests.escalations.acts import ACT, agent, approve, approver, reject
 from tests.factories import RunnerFactory, UserFactory
@@ -155,6 +155,53 @@ def test_a_strangers_case_is_not_there(client):
         with pytest.raises(errors.Refused) as caught:
             call(case)
         assert caught.value.status == 404
+
+
+def test_a_lost_answer_to_consume_is_given_again_by_its_key(client):
+    case = client.ask({**QUESTION, "action": ACT})
+    approve(row(case), at=timezone.now())
+    first = client.consume(case, idempotency_key="act-1")
+    again = client.consume(case, idempotency_key="act-1")
+    assert (first.replayed, again.replayed) == (False, True)
+    assert first.receipt == again.receipt
+
+
+def test_an_edited_question_replaces_the_open_one(client):
+    old = client.ask(QUESTION)
+    new = client.ask({**QUESTION, "problem": "One way is left"}, supersedes=old.ref)
+    with pytest.raises(errors.Withdrawn, match=f"superseded by {new.ref}"):
+        client.wait(old)
+    assert client.read(old).superseded_by == new.ref
+    block = "Agent: worker\nTask: Implementing user login\nProblem: None is left\n"
+    newest = client.ask(block, supersedes=new.ref)
+    assert row(newest).supersedes_id == row(new).pk
+    approve(row(newest), at=timezone.now(), verdict="other_approach", option_key="", approach="x")
+    with pytest.raises(errors.Refused) as caught:
+        client.ask(QUESTION, run="late", supersedes=newest.ref)
+    assert caught.value.code == "decided"
+
+
+def test_the_next_session_takes_over_what_is_kept(client, capsys):
+    case = client.ask(QUESTION, project="shop", run="1")
+    waiting = client.ask(QUESTION, project="shop", run="2")
+    approve(row(case), at=timezone.now(), constraints=["No new dependency"])
+    assert client.kept(project="site") == ((), (), False)
+    assert cli.main(["answers", "--agent", "worker", "--project", "shop"]) == 0
+    out, err = capsys.readouterr()
+    assert "TASK: Implementing user login" in out
+    assert "CONSTRAINTS:\n- No new dependency" in out
+    assert f"stuck wait {waiting.ref}" in err
+    assert client.kept().settled == ()
+    assert [kept.answer.ref for kept in client.kept().waiting] == [waiting.ref]
+
+
+def test_a_broken_constraint_is_asked_about(client):
+    case = client.ask(QUESTION)
+    approve(row(case), at=timezone.now(), constraints=["Fast"])
+    broken = [{"constraint": "Fast", "kept": False, "evidence": "https://ci.example.org/7"}]
+    (ref,) = client.outcome(case, "failed", constraints=broken)
+    with pytest.raises(errors.Undecided):
+        client.answer(ref)
 
 
 def test_the_demonstration_plays_to_its_end(client, monkeypatch):
