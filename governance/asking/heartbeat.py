@@ -8,6 +8,8 @@ from django.conf import settings
 from governance.asking.models import Ask, Heartbeat, Notification, NotificationState
 
 TICK, AUDIT = "tick", "audit"
+# The parts of a tick, each with a heartbeat of its own.
+SWEEP_LOOP, DIGEST_LOOP, DISPATCH_LOOP = "sweep", "digest", "dispatch"
 MISSED_CYCLES = 3
 
 

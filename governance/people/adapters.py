@@ -8,8 +8,10 @@ from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from governance.people.models import User
+from governance.people.services import actor_of, address_is_good
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -21,6 +23,14 @@ class AccountAdapter(DefaultAccountAdapter):
         user, token = key.split("-", 1)
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": user, "key": token})
         return settings.PORTAL_URL + path
+
+    def confirm_email(self, request: HttpRequest, email_address: Any) -> bool:
+        """Whoever opened the link in a mail has shown that mail to the address arrives."""
+        confirmed = bool(super().confirm_email(request, email_address))
+        if confirmed:
+            user = email_address.user
+            address_is_good(user_id=user.pk, by=actor_of(user), at=timezone.now())
+        return confirmed
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
         return settings.PORTAL_URL + reverse("account_confirm_email", args=[emailconfirmation.key])

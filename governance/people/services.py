@@ -120,3 +120,20 @@ def set_roles(*, user_id: int, roles: list[str], by: User, at: datetime) -> User
         data={"before": sorted(before), "after": user.roles},
     )
     return user
+
+
+@transaction.atomic
+def trust_address(*, user_id: int, by: User, at: datetime) -> User:
+    """Say that mail to a person's address arrives again, whatever servers said before."""
+    check(by, Permission.CONFIGURE)
+    return address_is_good(user_id=user_id, by=actor_of(by), at=at)
+
+
+@transaction.atomic
+def address_is_good(*, user_id: int, by: Actor, at: datetime) -> User:
+    """From now on what was said about the address counts no more; the person has proved it."""
+    user = User.objects.select_for_update().get(pk=user_id)
+    user.address_good_since = at
+    user.save(update_fields=["address_good_since"])
+    append(stream=user.subject, kind="user.address_good", by=by, at=at)
+    return user

@@ -123,7 +123,7 @@ def test_a_poked_dispatch_tells_people_without_a_heartbeat():
     ask_for(timezone.now())
     tasks.dispatch()
     assert len(mail.outbox) == 1
-    assert not Heartbeat.objects.exists()
+    assert not Heartbeat.objects.filter(name=TICK).exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -135,7 +135,7 @@ def test_a_cycle_that_broke_leaves_no_heartbeat(monkeypatch, part):
     monkeypatch.setattr(tasks, part, broken)
     with pytest.raises(OperationalError):
         tasks.tick()
-    assert not Heartbeat.objects.exists()
+    assert not Heartbeat.objects.filter(name=TICK).exists()
 
 
 def test_the_worker_knows_the_tasks_that_beat_and_pokes_name():
