@@ -25,6 +25,8 @@ from agents.models import AgentVersion, Environment, Opened, ReviewRule
 from agents.releasing import services as releasing
 from agents.reviewing import services as reviewing
 from escalations import acting, thread
+from escalations.precedents.making import revoke_standing
+from escalations.precedents.marking import mark_precedent
 from governance.asking.links import link_for, token_of
 from governance.asking.models import Ask, Policy
 from governance.asking.together.claims import claim_ask
@@ -43,6 +45,7 @@ from tests.agents import acts as agent_acts
 from tests.configuration import acts as configuration_acts
 from tests.e2e.conftest import ROOT, sign_in
 from tests.escalations import acts
+from tests.escalations.precedents import acts as precedent_acts
 from tests.factories import PASSWORD, UserFactory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.slow]
@@ -219,6 +222,47 @@ def test_the_pages_of_the_portal(vera, cases, visitor, stack):
     with visitor() as page:
         entered(page, stack, vera)
         none(seen(page, pages))
+
+
+def test_the_pages_about_past_decisions(vera, cases, visitor, stack):
+    now, adam = timezone.now(), User.objects.get(email="approver@example.org")
+    olivia = User.objects.get(email="owner@example.org")
+    kept = precedent_acts.kept_up(Runner.objects.get(), owner=olivia, by=adam, at=now)
+    mine = precedent_acts.kept_up(
+        acts.RunnerFactory(slug="second"), owner=vera, by=adam, at=now, slug="order-keeper"
+    )
+    article = law.current().principles.first()
+    mark_precedent(
+        escalation_id=kept.case.pk,
+        subject=f"principle:{article.key}",
+        note="How we read this article.",
+        by=adam,
+        at=now,
+    )
+    revoke_standing(standing_id=mine.standing.pk, by=adam, reason="It was too wide.", at=now)
+    pages = {
+        "precedents": "/precedents/",
+        "precedents-nothing": "/precedents/?q=kumquat&marked=on",
+        "decisions-explained": "/precedents/explained/",
+        "case-made-of-it": kept.case.get_absolute_url(),
+        "case-standing": kept.later.get_absolute_url(),
+        "case-draft": f"{kept.case.get_absolute_url()}draft/rule/",
+        "standing": "/standing/",
+        "standing-decision": kept.standing.get_absolute_url(),
+        "standing-revoked": mine.standing.get_absolute_url(),
+        "proposals": "/proposals/",
+        "constitution-precedent": "/constitution/",
+    }
+    form = {"standing-new": f"{kept.case.get_absolute_url()}standing/"}
+    with visitor() as page:
+        entered(page, stack, vera)
+        wrong = seen(page, pages)
+        page.goto(f"{kept.case.get_absolute_url()}draft/rule/")
+        page.get_by_role("button", name="Open in the editor").press("Enter")
+        page.locator("#result h2").first.wait_for()
+        assert kept.case.ref in page.locator("textarea[name=text]").input_value()
+        entered(page, stack, adam)
+        none(wrong + seen(page, form))
 
 
 def test_the_pages_about_a_change(vera, visitor, stack):
