@@ -95,7 +95,7 @@ def _call_of(scope: Scope) -> Call:
         markdown="text/markdown" in headers.get(b"accept", ""),
         since=_whole_number("since", since or query.get("since", [""])[0]),
         timeout=min(_seconds(query.get("timeout", [""])[0]), LONGEST_WAIT),
-        fetches=scope["method"] == "GET",
+        fetches=scope.get("method") == "GET",
     )
 
 

@@ -13,7 +13,7 @@ from governance.base.findings import Finding
 from governance.base.json_bodies import JSONParser
 
 # What may be said in the address beside a block, which has no line for it.
-BESIDE_A_BLOCK = ("agent", "environment", "run", "project", "instance", "version")
+BESIDE_A_BLOCK = ("agent", "environment", "run", "project", "instance", "version", "supersedes")
 PARSERS = [JSONParser, MarkdownParser]
 
 

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from escalations import acting, thread
 from escalations.answers import answer_markdown, answer_of, file_of, links_of, load_case, next_step
-from escalations.api.bodies import PARSERS, question_of
+from escalations.api.bodies import BESIDE_A_BLOCK, PARSERS, question_of
 from escalations.api.serializers import (
     AnswerSerializer,
     BallotBody,
@@ -41,10 +41,10 @@ from escalations.following.kept import (
     kept_for,
     kept_markdown,
     kept_of,
-    note_handed_out,
+    note_seen,
     unfetched,
 )
-from escalations.models import UNRESOLVED, Escalation, EscalationQuerySet, Presence, Status
+from escalations.models import UNRESOLVED, Escalation, EscalationQuerySet, Status
 from escalations.permissions import case_for, cases_for
 from escalations.precedents.searching import advice_for
 from escalations.raising import raise_case
@@ -122,7 +122,7 @@ class CaseList(generics.ListAPIView[Escalation]):
             OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER),
             *(
                 OpenApiParameter(name, str, description="Beside a Markdown block")
-                for name in ("agent", "environment", "run", "project", "instance", "version")
+                for name in BESIDE_A_BLOCK
             ),
         ],
     )
@@ -206,10 +206,7 @@ class CaseView(APIView):
     def read(self, request: Request, escalation_id: int) -> HttpResponse:
         case = case_for(request.user, escalation_id)
         if isinstance(request.auth, RunnerKey):
-            at = timezone.now()
-            Presence.objects.filter(pk=case.pk).update(last_seen_at=at)
-            if request.method == "GET" and not case.is_unresolved:
-                note_handed_out(case.pk, at=at)
+            note_seen(case, fetches=request.method == "GET", at=timezone.now())
         return _answer(request, case.pk)
 
 

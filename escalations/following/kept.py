@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from agents.models import Permit
 from escalations.answers import (
@@ -78,6 +79,14 @@ def unfetched(cases: QuerySet[Escalation]) -> QuerySet[Escalation]:
 def note_handed_out(escalation_id: int, *, at: datetime) -> None:
     """The answer of a settled case went to its runner; only the first time is noted."""
     Presence.objects.filter(pk=escalation_id, fetched_at=None).update(fetched_at=at)
+
+
+def note_seen(case: Escalation, *, fetches: bool, at: datetime) -> None:
+    """The runner of the case asked for it: a sign of life, and the answer where there is one."""
+    seen: dict[str, Any] = {"last_seen_at": at}
+    if fetches and not case.is_unresolved:
+        seen["fetched_at"] = Coalesce("fetched_at", Value(at))
+    Presence.objects.filter(pk=case.pk).update(**seen)
 
 
 @transaction.atomic(durable=True)

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from agents.models import Permit
 from escalations.answers import answer_of, load_case
 from escalations.api.serializers import AnswerSerializer, RaiseBody
 from escalations.models import Decision, Escalation, Outcome, Presence, Status
@@ -195,6 +196,62 @@ def test_raising_needs_a_runners_key_with_the_scope():
     assert Caller(scopes=[Scope.READ]).post(CASES, BODY).status_code == 403
     person = signed_in(approver())
     assert person.post(CASES, BODY, content_type="application/json").status_code == 403
+
+
+def consume(caller, case, key="", **body):
+    said = {"request_sha256": case.request_sha256, **body}
+    headers = {"Idempotency-Key": key} if key else {}
+    return caller.post(path_of(case, "consume/"), said, **headers)
+
+
+def test_a_consume_whose_answer_got_lost_is_answered_the_same_again(caller):
+    case = ask(caller.runner, action=ACT, at=timezone.now())
+    approve(case, at=timezone.now())
+    first, again = consume(caller, case, "k1").json(), consume(caller, case, "k1").json()
+    assert (first.pop("replayed"), again.pop("replayed")) == (False, True)
+    assert first == again
+    assert (first["use"], first["most_uses"], first["receipt"].count(".")) == (1, 1, 2)
+    refused = consume(caller, case, "k2")
+    assert (refused.status_code, refused.json()["code"]) == (409, "permit_spent")
+
+
+def test_a_permit_for_a_pattern_is_consumed_with_the_act(caller):
+    case = ask(caller.runner, action=ACT, run="7", at=timezone.now())
+    approve(case, at=timezone.now())
+    pattern = {"command": {"program": ["psql"], "flags": ["-f"], "words": ["*.sql"]}}
+    Permit.objects.update(scope="pattern", most_uses=2, pattern=pattern, run="7")
+    assert consume(caller, case).json()["code"] == "other_run"
+    assert consume(caller, case, run="7").json()["code"] == "action_needed"
+    other = {"kind": "shell", "arguments": {"argv": ["psql", "-c", "drop"]}}
+    assert consume(caller, case, run="7", action=other).json()["code"] == "other_act"
+    done = {"kind": "shell", "arguments": {"argv": ["psql", "-f", "more.sql"]}}
+    answer = consume(caller, case, run="7", action=done)
+    assert (answer.status_code, answer.json()["use"]) == (200, 1)
+    permit = caller.get(path_of(case)).json()["permit"]
+    assert (permit["uses"], permit["spent_at"], permit["scope"]) == (1, None, "pattern")
+    assert "psql with -f on *.sql" in permit["pattern_text"]
+    assert consume(caller, case, run="7", action={"kind": "x", "by": "y"}).status_code == 400
+
+
+def test_an_edited_question_is_raised_in_one_call(caller):
+    old = ask(caller.runner)
+    answer = caller.post(CASES, BODY | {"problem": "One way", "supersedes": old.ref})
+    assert answer.status_code == 201
+    assert caller.get(path_of(old)).json()["superseded_by"] == answer.json()["ref"]
+    approve(ask(caller.runner, task="decided"))
+    decided = Escalation.objects.latest("pk")
+    refused = caller.post(CASES, BODY | {"problem": "x", "supersedes": decided.ref})
+    assert (refused.status_code, refused.json()["code"]) == (409, "decided")
+    assert refused.json()["ref"] == decided.ref
+
+
+def test_a_broken_promise_names_its_follow_up(caller):
+    case = ask(caller.runner)
+    approve(case, constraints=["Fast"])
+    line = {"constraint": "Fast", "kept": False, "evidence": "https://ci.example.org/7"}
+    answer = caller.post(path_of(case, "outcome/"), {"result": "failed", "constraints": [line]})
+    (ref,) = answer.json()["follow_ups"]
+    assert caller.get(f"{CASES}{ref}/").json()["follows_up"] == case.ref
 
 
 def test_the_answer_says_proceed_only_after_an_approval(caller):

@@ -11,8 +11,11 @@ from django.utils import timezone
 
 from agents.models import Agent, Family
 from escalations import reading, waiting
+from escalations.acting import withdraw
 from escalations.deciding import decide
 from escalations.listener import Listener
+from escalations.liveness import GONE_AFTER, LISTENING_FOR, liveness_of
+from escalations.models import Escalation, Presence
 from escalations.raising import raise_case
 from escalations.schema import read_payload
 from escalations.thread import ask_runner
@@ -414,3 +417,89 @@ def test_a_wait_longer_than_the_longest_is_shortened():
         "headers": [],
     }
     assert timedelta(seconds=waiting._call_of(scope).timeout) == timedelta(minutes=1)
+
+
+def edit(story):
+    body = {"agent": "python-backend", **ASKED, "problem": "One way", "supersedes": story.case.ref}
+    case, _ = raise_case(
+        runner=story.runner,
+        payload=read_payload(body),
+        idempotency_key="edited",
+        body=json.dumps(body).encode(),
+        source_format="json",
+        at=timezone.now(),
+    )
+    return case
+
+
+@pytest.mark.parametrize("act", ["supersede", "withdraw"])
+def test_the_end_of_a_question_wakes_who_waits_and_says_do_not_proceed(story, run, act):
+    def end():
+        if act == "supersede":
+            return edit(story).ref
+        withdraw(escalation_id=story.case.pk, runner=story.runner, reason="x", at=timezone.now())
+        return None
+
+    async def scenario(listener):
+        waiter = asyncio.create_task(get(f"{story.case.pk}/wait/", story.key, "timeout=20"))
+        await registered(listener)
+        newer = await in_thread(end)
+        return (await waiter).json, newer
+
+    answer, newer = run(scenario)
+    assert (answer["status"], answer["proceed"], answer["next"]) == ("withdrawn", False, "stop")
+    assert answer["superseded_by"] == newer
+
+
+def fetched_at(case):
+    return Presence.objects.get(pk=case.pk).fetched_at
+
+
+def test_an_answer_that_was_waited_for_is_handed_out(story, run):
+    async def scenario(listener):
+        await get(f"{story.case.pk}/wait/", story.key, "timeout=0")
+        before = await in_thread(lambda: fetched_at(story.case))
+        await in_thread(story.decide)
+        await get(f"{story.case.pk}/wait/", story.key, "timeout=5")
+        return before, await in_thread(lambda: fetched_at(story.case))
+
+    before, after = run(scenario)
+    assert (before, after is not None) == (None, True)
+
+
+def test_an_answer_in_a_stream_is_handed_out(story, run):
+    async def scenario(listener):
+        await in_thread(story.decide)
+        await get(f"{story.case.pk}/events/", story.key)
+        return await in_thread(lambda: fetched_at(story.case))
+
+    assert run(scenario)
+
+
+def test_an_answer_to_a_runner_that_hung_up_is_kept(story, run):
+    async def scenario(listener):
+        gone = asyncio.Event()
+        waiter = asyncio.create_task(
+            get(f"{story.case.pk}/wait/", story.key, "timeout=20", gone=gone)
+        )
+        await registered(listener)
+        gone.set()
+        await waiter
+        await in_thread(story.decide)
+        return await in_thread(lambda: fetched_at(story.case))
+
+    assert run(scenario) is None
+
+
+def test_who_waits_or_streams_is_listening(story, run):
+    async def scenario(listener):
+        await get(f"{story.case.pk}/wait/", story.key, "timeout=0")
+        return await in_thread(lambda: Escalation.objects.get(pk=story.case.pk).presence)
+
+    seen_at = run(scenario).last_seen_at
+    longest = timedelta(seconds=waiting.LONGEST_WAIT)
+    assert liveness_of(seen_at, at=seen_at + longest) == "listening"
+    assert max(longest, 2 * waiting.KEEP_ALIVE * timedelta(seconds=1)) < LISTENING_FOR
+    assert liveness_of(seen_at, at=seen_at + LISTENING_FOR) == "parked"
+    assert liveness_of(seen_at, at=seen_at + GONE_AFTER) == "gone"
+    assert liveness_of(None, at=seen_at) == "gone"
