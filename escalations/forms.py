@@ -145,7 +145,8 @@ class ScopeForm(forms.Form):
     def __init__(
         self, *args: Any, case: Escalation, rules: Rules, zone: str = "UTC", **kwargs: Any
     ) -> None:
-        super().__init__(*args, prefix="permit", **kwargs)
+        kwargs["prefix"] = "permit"
+        super().__init__(*args, **kwargs)
         self.zone = ZoneInfo(zone)
         self.initial.setdefault("scope", PermitScope.ONCE.value)
         scopes = [PermitScope.ONCE, *(PermitScope(one) for one in rules.permit_scopes)]

@@ -1,33 +1,46 @@
 """The inbox: every question to people, whatever it is about, a keyset page at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import CharField, Prefetch, QuerySet, Value
+from django.db.models import (
+    CharField,
+    Count,
+    Exists,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.functions import Cast, Concat
 from django.urls import reverse
 
+from agents.models import Agent, Permit, Tier
+from escalations.liveness import liveness
 from escalations.models import Escalation, Status
 from governance.asking.audiences import names_of
 from governance.asking.ladder import Ladder
 from governance.asking.models import Ask, AskKind, Sighting
-from governance.asking.services import open_asks_for
 from governance.base.pagination import key_in, one_page
-from governance.people.models import User
+from governance.people.models import Team, User
 from governance.people.permissions import Permission, has
 
 PAGE = 30
 MOST = 100
 MINE, ALL = "mine", "all"
 WAITING, ASKED_BACK, SETTLED, EVERYTHING = "waiting", "asked_back", "settled", "all"
+TO_REPORT = "to_report"
 SCOPES = {MINE: "For me", ALL: "All"}
 STATUSES = {
     WAITING: "Waiting",
     ASKED_BACK: "Asked back",
     SETTLED: "Settled",
+    TO_REPORT: "To be reported",
     EVERYTHING: "All",
 }
 ANSWERED_WITH = {
@@ -42,6 +55,12 @@ KINDS = {
     AskKind.CONFIGURATION: "configuration",
 }
 CASE_SUBJECT = "escalation:ESC-"
+LONGEST_SLUG = 120
+RUNNERS = {
+    "listening": ("good", "Runner listening"),
+    "parked": ("waiting", "Runner parked"),
+    "gone": ("warn", "Runner gone"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +70,14 @@ class Wanted:
     scope: str
     status: str
     before: int | None = None
+    risk: str = ""
+    agent: str = ""
+    team: int | None = None
 
     def query(self, **changes: Any) -> str:
         """The query string of a neighbouring list."""
         other = replace(self, **changes)
-        parts = {"scope": other.scope, "status": other.status, "before": other.before}
+        parts = {field.name: getattr(other, field.name) for field in fields(other)}
         return "?" + urlencode({name: value for name, value in parts.items() if value})
 
 
@@ -67,21 +89,51 @@ def wanted_by(user: User, query: Any) -> Wanted:
         scope if scope in SCOPES else usual,
         status if status in STATUSES else WAITING,
         key_in(query.get("before", "")),
+        risk=query.get("risk", "") if query.get("risk", "") in Tier.values else "",
+        agent=query.get("agent", "")[:LONGEST_SLUG].replace("\0", ""),
+        team=key_in(query.get("team", "")),
     )
 
 
 def asks_for(user: User, wanted: Wanted) -> QuerySet[Ask]:
-    """The questions that match, newest first."""
+    """The questions that match, newest first; of equal ones that wait only the newest."""
+    asks = _matching(user, wanted)
+    if wanted.status == WAITING:
+        equal = (
+            _matching(user, wanted).exclude(group_key="").filter(group_key=OuterRef("group_key"))
+        )
+        newer = equal.filter(pk__gt=OuterRef("pk"))
+        counted = equal.order_by().values("group_key").annotate(count=Count("pk")).values("count")
+        asks = asks.filter(~Exists(newer)).annotate(equal=Subquery(counted))
+    return asks.filter(pk__lt=wanted.before) if wanted.before else asks
+
+
+def _matching(user: User, wanted: Wanted) -> QuerySet[Ask]:
     asks = Ask.objects.all()
     if wanted.scope == MINE:
-        asks = asks.filter(kind__in=_kinds_of(user)).exclude(excluded__contains=[user.pk])
+        asks = asks.filter(_mine(user))
     if wanted.status == WAITING:
         asks = asks.open()
     elif wanted.status == SETTLED:
         asks = asks.exclude(closed_at=None)
     elif wanted.status == ASKED_BACK:
         asks = asks.open().filter(subject__in=_asked_back())
-    return asks.filter(pk__lt=wanted.before) if wanted.before else asks
+    elif wanted.status == TO_REPORT:
+        asks = asks.exclude(closed_at=None).filter(subject__in=_unreported())
+    if wanted.risk:
+        asks = asks.filter(facts__risk=wanted.risk)
+    if wanted.agent:
+        asks = asks.filter(facts__agent=wanted.agent)
+    if wanted.team:
+        asks = asks.filter(facts__owner_teams__contains=[wanted.team])
+    return asks
+
+
+def _mine(user: User) -> Q:
+    """What this person may answer by role, and what the policy lets the agent's owner answer."""
+    by_role = Q(kind__in=_kinds_of(user)) & ~Q(excluded__contains=[user.pk])
+    mild = Q(facts__risk="low", facts__with_action=False)
+    return by_role | Q(owner=user, rules__owner_may_answer=True) & mild
 
 
 def _kinds_of(user: User) -> list[AskKind]:
@@ -92,6 +144,12 @@ def _asked_back() -> QuerySet[Escalation, Any]:
     subject = Concat(Value(CASE_SUBJECT), Cast("pk", CharField()))
     asked = Escalation.objects.filter(status=Status.INFO_REQUESTED)
     return asked.annotate(subject_text=subject).values("subject_text")
+
+
+def _unreported() -> QuerySet[Permit, Any]:
+    """Cases whose permit was used and whose runner has not said what became of it."""
+    used = Permit.objects.filter(reconcile_at__isnull=False, uses__gt=0)
+    return used.order_by().values("source")
 
 
 def page_of(user: User, wanted: Wanted, *, at: datetime) -> dict[str, Any]:
@@ -110,11 +168,21 @@ def page_of(user: User, wanted: Wanted, *, at: datetime) -> dict[str, Any]:
         "rows_url": reverse("inbox-rows") + wanted.query(),
         "scopes": _segments(SCOPES, wanted, "scope"),
         "statuses": _segments(STATUSES, wanted, "status"),
+        "filtered": wanted,
         "summary": _summary(user, at),
         "empty": _empty(wanted),
         "newer": wanted.query(before=None) if wanted.before else "",
         "older": wanted.query(before=asks[-1].pk) if more else "",
         "now": at,
+    }
+
+
+def choices() -> dict[str, Any]:
+    """What the filters of the inbox offer."""
+    return {
+        "risks": Tier.choices,
+        "agents": list(Agent.objects.order_by("name", "pk").values_list("slug", "name")[:MOST]),
+        "teams": list(Team.objects.values_list("pk", "name")),
     }
 
 
@@ -131,7 +199,7 @@ def _segments(names: dict[str, str], wanted: Wanted, field: str) -> list[dict[st
 
 
 def _summary(user: User, at: datetime) -> str:
-    mine = open_asks_for(user).filter(kind__in=_kinds_of(user)).order_by("opened_at")
+    mine = Ask.objects.open().filter(_mine(user)).order_by("opened_at")
     opened = list(mine.values_list("opened_at", flat=True)[:MOST])
     if not opened:
         return "Nothing waits for you."
@@ -171,7 +239,8 @@ def _cases(asks: Sequence[Ask]) -> dict[str, Escalation]:
         for ask in asks
         if ask.subject.startswith(CASE_SUBJECT)
     ]
-    found = Escalation.objects.filter(pk__in=ids).select_related("agent").defer("request")
+    wanted = Escalation.objects.filter(pk__in=ids)
+    found = wanted.select_related("agent", "presence").defer("request")
     return {case.subject: case for case in found}
 
 
@@ -193,12 +262,22 @@ def _row(ask: Ask, case: Escalation | None, step_who: str, at: datetime) -> dict
         "past_due": ask.closed_at is None and ask.due_at is not None and ask.due_at <= at,
         "seen_by": seen_by,
         "settled": ask.closed_at is not None,
-        **(_about_case(case) if case else _about_other(ask)),
+        **(_about_case(case, at) if case else _about_other(ask)),
+        **_group(ask),
     }
 
 
-def _about_case(case: Escalation) -> dict[str, Any]:
+def _group(ask: Ask) -> dict[str, Any]:
+    """A row that stands for all equal questions leads to their own page."""
+    count = getattr(ask, "equal", None) or 1
+    if count == 1:
+        return {"equal": 1}
+    return {"equal": count, "url": reverse("case-group", args=[ask.group_key]), "case_id": None}
+
+
+def _about_case(case: Escalation, at: datetime) -> dict[str, Any]:
     return {
+        "case_id": case.pk if case.is_unresolved else None,
         "ref": case.ref,
         "agent_name": case.agent.name,
         "environment": case.environment,
@@ -209,6 +288,7 @@ def _about_case(case: Escalation) -> dict[str, Any]:
         "risk": case.risk,
         "blocking": case.blocking and case.is_unresolved,
         "stopped": stopped(case),
+        "runner": RUNNERS[liveness(case, at=at)] if case.is_unresolved else None,
     }
 
 
@@ -221,6 +301,7 @@ def _about_other(ask: Ask) -> dict[str, Any]:
         "status_label": "Open" if is_open else f"Settled: {ask.closed_because.replace('_', ' ')}",
         "risk": "",
         "blocking": False,
+        "runner": None,
         "stopped": ask.about,
     }
 

@@ -15,10 +15,11 @@ from escalations.answers import (
     suspended_because,
 )
 from escalations.cases import NO_SUCH_CASE
+from escalations.following.pages import following_of, outcome_lines
 from escalations.forms import AskRunnerForm, DecideForm, DismissForm, RevokeForm, ScopeForm
 from escalations.inbox import next_action, stopped
 from escalations.law import principles_named
-from escalations.liveness import SENTENCES, Liveness, liveness
+from escalations.liveness import Liveness, liveness
 from escalations.models import VERDICT_TONES, Escalation, Message, Outcome
 from escalations.panel import options_for, policy_text, proof_for, shown, voter_in_words, why_me
 from escalations.permissions import may_ask, may_decide
@@ -118,12 +119,12 @@ def case_page(
     rules = Rules.of(ask.rules if ask else {})
     gone = is_open and liveness(case, at=at) is Liveness.GONE
     return {
-        "case": _case(file, at),
+        "case": shown_case(file, at),
         "options": options_for(user, case, rules) if is_open else _options(case),
         "ask": _ask(ask, ladder) if ask and is_open else None,
         "explanation": explanation(ask, at=at) if ask else [],
         "together": together_of(user, ask, at=at),
-        "policy_text": policy_text(ask, case, case.ballots.all()) if ask else "",
+        "policy_text": policy_text(ask, case, list(case.ballots.all())) if ask else "",
         "messages_thread": [_message(message) for message in case.messages.all()],
         "form": form or DecideForm(case=case, rules=rules),
         "scope_form": scope_form or scope_form_of(case, user, rules) if is_open else None,
@@ -137,6 +138,7 @@ def case_page(
         "refusal": refusal,
         "seen_by": _seen_by(ask),
         "timeline": timeline(case),
+        "following": following_of(file, at=at),
         "beside": beside(case, user),
     }
 
@@ -163,7 +165,8 @@ def scope_form_of(
     return form if form.is_offered else None
 
 
-def _case(file: CaseFile, at: datetime) -> dict[str, Any]:
+def shown_case(file: CaseFile, at: datetime) -> dict[str, Any]:
+    """The stored request of a case, and what the portal knows of it."""
     case, request = file.case, request_of(file.case)
     impact = request.get("constitutional_impact", {})
     return {
@@ -187,7 +190,6 @@ def _case(file: CaseFile, at: datetime) -> dict[str, Any]:
         "request_json": bytes(case.request).decode(),
         "last_seen_at": case.presence.last_seen_at,
         "runner_state": str(liveness(case, at=at)),
-        "runner_state_text": SENTENCES[liveness(case, at=at)],
         "decision": _decision(file),
         "permit": _permit(file.permit, at),
         "outcome": _outcome(file.outcome),
@@ -248,7 +250,7 @@ def _outcome(outcome: Outcome | None) -> dict[str, Any] | None:
         "get_status_display": outcome.get_result_display(),
         "at": outcome.at,
         "text": outcome.summary,
-        "constraints": outcome.constraints,
+        "constraints": outcome_lines(outcome),
     }
 
 

@@ -22,6 +22,14 @@ BY_MAIL = (
     "escalations/_option_card.html",
     "escalations/_choices.html",
 )
+GROUP = (
+    "escalations/together/group.html",
+    "escalations/_act.html",
+    "escalations/_agent_words.html",
+    "escalations/_option_card.html",
+    "escalations/_choices.html",
+)
+LIST = ("escalations/together/list.html",)
 ADMIN = ("escalations/admin_decide.html",)
 
 

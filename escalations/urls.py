@@ -6,6 +6,7 @@ from escalations.converters import CASE
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.inbox, name="inbox"),
     path("cases/rows/", views.inbox_rows, name="inbox-rows"),
+    path("", include("escalations.together.urls")),
     path(f"cases/{CASE}", views.case, name="case"),
     path(f"cases/{CASE}decide/", views.case_decide, name="case-decide"),
     path(f"cases/{CASE}ask/", views.case_ask, name="case-ask"),

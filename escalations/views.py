@@ -14,7 +14,7 @@ from escalations import acting, thread
 from escalations.cases import ask_about
 from escalations.deciding import decide
 from escalations.forms import AskRunnerForm, DecideForm, DismissForm, RevokeForm
-from escalations.inbox import page_of, wanted_by
+from escalations.inbox import choices, page_of, wanted_by
 from escalations.models import Decision, Escalation
 from escalations.pages import case_for_page, case_page, scope_form_of
 from escalations.permissions import check_may_decide
@@ -61,9 +61,8 @@ def inbox(request: HttpRequest) -> HttpResponse:
     user = person(request)
     context = page_of(user, wanted_by(user, request.GET), at=timezone.now())
     not_found = f"There is no case {sought}." if sought.strip() else ""
-    return render(
-        request, "escalations/inbox.html", {**context, "q": sought, "not_found": not_found}
-    )
+    more = {"q": sought, "not_found": not_found, "filters": choices()}
+    return render(request, "escalations/inbox.html", {**context, **more})
 
 
 @require_safe
@@ -118,7 +117,7 @@ def case_decide(request: HttpRequest, escalation_id: int) -> HttpResponse:
         return _request_changes(request, found, user, forms)
     if reach and form.approves and not reach.is_valid():
         return _again(request, found, user, forms, status=400)
-    _saw(found, user)
+    saw(found, user)
     try:
         decision = decide(
             escalation_id=found.pk,
@@ -230,7 +229,7 @@ def case_dismiss(request: HttpRequest, escalation_id: int) -> HttpResponse:
 @for_people
 def case_seen(request: HttpRequest, escalation_id: int) -> HttpResponse:
     """The page was in front of a person for a while; posted by the page itself."""
-    _saw(case_for_page(escalation_id), person(request))
+    saw(case_for_page(escalation_id), person(request))
     return HttpResponse(status=204)
 
 
@@ -244,7 +243,7 @@ def case_opened(request: HttpRequest, escalation_id: int) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-def _saw(case: Escalation, user: User) -> None:
+def saw(case: Escalation, user: User) -> None:
     """Who posts a decision has seen the case as well, however fast that was."""
     ask = Ask.objects.open().filter(subject=case.subject).first()
     if ask:

@@ -420,6 +420,8 @@ SPECTACULAR_SETTINGS = {
         "CaseStatusEnum": "escalations.models.Status",
         "CaseVerdictEnum": "escalations.models.Verdict",
         "OutcomeResultEnum": "escalations.models.Result",
+        "PermitScopeEnum": "governance.asking.models.PermitScope",
+        "AuthenticationEnum": "governance.asking.models.Authentication",
     },
 }
 

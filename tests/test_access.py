@@ -52,6 +52,10 @@ POST case-decide                          L  403  403  302  403  403  403    L
 POST case-ask                             L  403  403  302  403  403  403    L
 POST case-dismiss                           L  403  403  409  403  403  403    L
 POST case-seen                            L  403  204  204  204  204  403    L
+GET  case-group                           L  403  200  200  200  200  403    L
+POST case-group                           L  403  400  400  400  400  403    L
+GET  case-together                        L  403  200  200  200  200  403    L
+POST case-together                        L  403  400  400  400  400  403    L
 GET  case-by-mail                       404  404  404  404  404  404  404  404
 POST case-by-mail                       404  404  404  404  404  404  404  404
 POST case-opened                          L  403  204  204  204  204  403    L
@@ -159,6 +163,7 @@ POST ask-snooze                             L  404  403  302  302  302  404    L
 POST ask-snooze-end                         L  404  302  302  302  302  404    L
 POST ask-watch                              L  404  302  302  302  302  404    L
 POST ask-unwatch                            L  404  302  302  302  302  404    L
+POST ask-nudge                              L  404  302  302  302  302  404    L
 POST ask-comment                            L  404  302  302  403  302  404    L
 GET  me                                   L  200  200  200  200  200  200    L
 POST me-time-zone                           L  302  302  302  302  302  302    L
@@ -215,11 +220,13 @@ POST api-batch-votes                    401  403  403  200  403  403  403  403
 POST api-guard                          401  403  403  403  403  403  403  200
 GET  api-cases                          401  403  200  200  200  200  403  200
 POST api-cases                          401  403  403  403  403  403  403  201
+GET  api-cases-kept                     401  403  403  403  403  403  403  200
 GET  api-case                           401  403  200  200  200  200  403  200
 GET  api-case-wait                      401  403  200  200  200  200  403  200
 GET  api-case-events                    401  403  200  200  200  200  403  200
 POST api-case-messages                  401  403  403  403  403  403  403  409
 POST api-case-withdraw                  401  403  403  403  403  403  403  200
+POST api-case-fetched                   401  403  403  403  403  403  403  409
 POST api-case-consume                   401  403  403  403  403  403  403  409
 POST api-case-outcome                   401  403  403  403  403  403  403  409
 POST api-case-ballots                   401  403  403  201  403  403  403  403
@@ -359,6 +366,8 @@ ARGUMENTS = {
     "batch": {"batch_id": "{batch}"},
     "batch-release": {"batch_id": "{batch}"},
     "batch-vote": {"batch_id": "{batch}"},
+    "case-group": {"group_key": "{case_group}"},
+    "case-together": {},
     "configuration-change-confirm": {"change_id": "{loosening}"},
     "configuration-change-refuse": {"change_id": "{loosening}"},
     "configuration-change-simulate": {"change_id": "{loosening}"},
@@ -391,6 +400,7 @@ ARGUMENTS = {
     "ask-snooze-end": {"ask_id": "{ask}"},
     "ask-watch": {"ask_id": "{ask}"},
     "ask-unwatch": {"ask_id": "{ask}"},
+    "ask-nudge": {"ask_id": "{ask}"},
     "ask-comment": {"ask_id": "{ask}"},
     "me-quiet-hours-remove": {"window_id": "{quiet_hours}"},
     "absence-end": {"absence_id": "{absence}"},
@@ -571,6 +581,7 @@ def built() -> SimpleNamespace:
         standing=kept.standing.pk,
         proposal=kept.proposal.pk,
         case_id=case.pk,
+        case_group=case.group_key,
         case_sha256=case.request_sha256,
         token=token_of(link_for(ask, people["approver"], at=now)),
         browser=subscribe(

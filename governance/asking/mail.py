@@ -23,6 +23,7 @@ from governance.asking.models import (
     ReviewLink,
 )
 from governance.asking.permissions import NEEDED
+from governance.asking.policies.rules import Rules, owner_answers
 from governance.base.encoding import visible
 from governance.people.hours import local
 from governance.people.models import Delegation
@@ -81,6 +82,15 @@ AFTERWARDS: dict[str, tuple[str, str]] = {
     "unreported": (
         "Outcome missing",
         "An act that people permitted was begun. Nobody has reported what became of it.",
+    ),
+    "standing": (
+        "Answered in your name",
+        "A standing decision of yours answered a case in your name.",
+    ),
+    "proposal": (
+        "Make a rule of it?",
+        "People answered a question of your agent the same way again and again. Its page leads to "
+        "a proposed rule, which you take or decline.",
     ),
 }
 # These ask nothing of their reader.
@@ -182,12 +192,18 @@ def _words(notice: Notification, link: ReviewLink) -> dict[str, Any]:
         "step": notice.step + 1,
         "steps": len(ask.ladder),
         "policy": shown(ask.policy_name),
-        "may_answer": has(notice.person, permission),
+        "may_answer": has(notice.person, permission) or _answers_as_owner(notice),
         "url": url_of(link),
         "word": word_of(link) if word_is_enough(ask) else "",
         "next": moment(ask.next_action_at, zone),
         "portal": settings.PORTAL_URL,
     }
+
+
+def _answers_as_owner(notice: Notification) -> bool:
+    ask = notice.question
+    is_owner = ask.owner_id is not None and ask.owner_id == notice.recipient_id
+    return is_owner and owner_answers(Rules.of(ask.rules), ask.facts)
 
 
 def moment(at: datetime | None, zone: str = "UTC") -> str:

@@ -22,6 +22,7 @@ from governance.asking.models import (
     Sighting,
 )
 from governance.asking.poke import poke_dispatch
+from governance.asking.policies.rules import Rules, owner_answers
 from governance.asking.policies.terms import terms_for
 from governance.asking.together.watching import tell_of_end
 from governance.audit.actors import Actor
@@ -84,7 +85,7 @@ def open_ask(
         in_digest=terms.in_digest,
         required_votes=terms.votes if required_votes is None else required_votes,
         ladder=ladder,
-        excluded=sorted(set(excluded)),
+        excluded=sorted(set(excluded) - _spared(terms.rules, facts or {}, owner_id)),
         due_at=due_at,
         opened_at=at,
     )
@@ -93,6 +94,11 @@ def open_ask(
     _tell_opened(ask, by, at)
     poke_dispatch()
     return ask
+
+
+def _spared(rules: Rules, facts: Mapping[str, Any], owner_id: int | None) -> set[int]:
+    """The owner, whom others would have to spare the answer, where the policy lets them give it."""
+    return {owner_id} if owner_id and owner_answers(rules, facts) else set()
 
 
 def _tell_opened(ask: Ask, by: Actor, at: datetime) -> None:

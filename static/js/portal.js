@@ -121,6 +121,13 @@
     });
   };
 
+  // The list does not renew itself under somebody who chooses from it.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.target.id === "inbox-rows" && event.target.querySelector("input:checked")) {
+      event.detail.shouldSwap = false;
+    }
+  });
+
   // Choosing a card shows the fields that belong to it.
   const showParts = () => {
     for (const part of document.querySelectorAll("[data-shown-for]")) {

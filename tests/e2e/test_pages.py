@@ -42,6 +42,7 @@ from governance.people.own_hours import add_quiet_hours, set_time_zone
 from governance.review.comments import comment
 from governance.review.models import Review
 from tests.agents import acts as agent_acts
+from tests.asking.channels import test_webpush
 from tests.configuration import acts as configuration_acts
 from tests.e2e.conftest import ROOT, sign_in
 from tests.escalations import acts
@@ -197,6 +198,8 @@ def test_the_pages_of_the_portal(vera, cases, visitor, stack):
         "policy-simulated": f"/policies/simulate/?case={cases['act'].ref}",
         "admin-policy": f"/admin/asking/policy/{grave.pk}/change/",
         "inbox-not-found": "/?q=ESC-999",
+        "cases-equal": f"/cases/group/{cases['open'].group_key}/",
+        "cases-together": f"/cases/together/?case={cases['open'].pk}&case={cases['act'].pk}",
         "agents": "/agents/",
         "agents-import": "/agents/import/",
         "imports": "/imports/",
@@ -212,8 +215,6 @@ def test_the_pages_of_the_portal(vera, cases, visitor, stack):
         "constitution": "/constitution/",
         "constitution-version": "/constitution/versions/1/",
         "history": "/history/",
-        "operations": "/operations/",
-        "push": "/me/push/",
         "history-of-a-case": f"/history/?subject=escalation:{cases['decided'].ref}",
         "runners": "/runners/",
         "runner": "/runners/sample-runner/",
@@ -263,6 +264,42 @@ def test_the_pages_about_past_decisions(vera, cases, visitor, stack):
         assert kept.case.ref in page.locator("textarea[name=text]").input_value()
         entered(page, stack, adam)
         none(wrong + seen(page, form))
+
+
+def test_the_page_of_operations_and_notices(vera, cases, visitor, stack):
+    now, ask = timezone.now(), Ask.objects.open().first()
+    made = {"recipient": vera, "reason": "asked", "step": 0, "created_at": now, "due_at": now}
+    for number, error in enumerate(("SMTPRecipientsRefused: 550 5.1.1", "SMTPDataError: 554")):
+        ask.notifications.create(
+            **made,
+            dedupe_key=f"failed:{number}",
+            state="failed",
+            settled_at=now,
+            last_error=error,
+        )
+    for mended in (True, False):
+        Repair.objects.create(
+            what="question asleep" if mended else "question not moved",
+            subject=ask.subject,
+            sentence="The next action was planned for 2030-01-01, later than the policy says.",
+            mended=mended,
+            at=now,
+        )
+    Bounce.objects.create(
+        user=vera, address=vera.email, is_permanent=True, text="5.1.1 no such user", at=now
+    )
+    beat(at=now, handled=3)
+    subscribe(
+        user=vera,
+        endpoint="https://push.example.net/one",
+        p256dh=test_webpush.BROWSER,
+        auth=test_webpush.AUTH,
+        label="Firefox on Linux",
+        at=now,
+    )
+    with visitor() as page:
+        entered(page, stack, vera)
+        none(seen(page, {"operations": "/operations/", "push": "/me/push/"}))
 
 
 def test_the_pages_about_a_change(vera, visitor, stack):

@@ -17,7 +17,7 @@ from escalations.liveness import GONE_AFTER
 from escalations.models import Ballot, Decision, Escalation, Presence, Status
 from governance.asking.models import Ask, Sighting
 from governance.audit.models import AuditEvent
-from governance.people.models import Delegation, Role
+from governance.people.models import Delegation, Membership, Role, Team
 from tests.escalations.acts import ACT, agent, approve, approver, ask, rules_of, version
 from tests.factories import NOW, PASSWORD, RunnerFactory, UserFactory
 
@@ -68,7 +68,7 @@ def test_a_question_that_one_may_not_answer_is_not_among_mine():
 )
 def test_the_inbox_filters_by_state(status, shown):
     user = approver()
-    cases = {"open": ask(task="1"), "back": ask(task="2"), "settled": ask(task="3")}
+    cases = {name: ask(problem=name) for name in ("open", "back", "settled")}
     signed_in(user).post(reverse("case-ask", args=[cases["back"].pk]), {"text": "Why?"})
     approve(cases["settled"])
     text = signed_in(user).get(f"/cases/rows/?scope=all&status={status}").content.decode()
@@ -83,7 +83,7 @@ def test_the_inbox_finds_a_case_by_its_number():
 
 
 def test_the_inbox_is_paged_by_key():
-    cases = [ask(task=str(number)) for number in range(31)]
+    cases = [ask(problem=str(number)) for number in range(31)]
     client = signed_in(approver())
     first = client.get("/").content.decode()
     assert f'id="ask-{cases[0].ref}"' not in first
@@ -96,12 +96,12 @@ def test_the_inbox_is_paged_by_key():
 def test_the_inbox_costs_the_same_however_much_waits(django_assert_num_queries):
     user = approver()
     client = signed_in(user)
-    ask(task="first")
+    ask(problem="first")
     client.get("/")
     with django_assert_num_queries(QUERIES_OF_THE_INBOX):
         client.get("/cases/rows/")
     for number in range(10):
-        ask(task=str(number))
+        ask(problem=str(number))
     with django_assert_num_queries(QUERIES_OF_THE_INBOX):
         client.get("/cases/rows/")
 
@@ -508,3 +508,45 @@ def test_whoever_stands_in_is_shown_with_the_person_who_is_away():
     client.post(decide_url(case), vote_for(case))
     page = client.get(case.get_absolute_url()).content.decode()
     assert "Ben (on behalf of Ada, who was away)" in page
+
+
+def shown_by(client, query):
+    text = client.get(f"/cases/rows/?scope=all&{query}").content.decode()
+    return set(re.findall(r'id="ask-(ESC-[0-9]+)"', text))
+
+
+def test_the_inbox_is_narrowed_by_risk_agent_and_team():
+    ops = Team.objects.create(name="Ops", slug="ops")
+    owner = UserFactory(roles=[Role.OWNER])
+    Membership.objects.create(team=ops, user=owner)
+    agent("painter", owner=owner)
+    high, other = ask(risk="high", problem="A"), ask(agent="painter", problem="B")
+    client = signed_in(approver())
+    assert shown_by(client, "risk=high") == {high.ref}
+    assert shown_by(client, "agent=painter") == {other.ref}
+    assert shown_by(client, f"team={ops.pk}") == {other.ref}
+    assert shown_by(client, f"team={ops.pk}&risk=high") == set()
+    assert shown_by(client, "risk=odd&agent=&team=x") == {high.ref, other.ref}
+    page = client.get("/?risk=high&scope=all")
+    assert "risk=high" in page.context["statuses"][0]["href"]
+    assert '<option value="high" selected>' in page.content.decode()
+
+
+def test_the_inbox_says_whether_a_runner_still_listens():
+    case = ask(at=timezone.now())
+    client = signed_in(approver())
+    assert "Runner listening" in client.get("/cases/rows/").content.decode()
+    Presence.objects.filter(pk=case.pk).update(last_seen_at=timezone.now() - GONE_AFTER)
+    assert "Runner gone" in client.get("/cases/rows/").content.decode()
+
+
+def test_an_owner_finds_what_the_policy_lets_owners_answer_among_mine():
+    owner = UserFactory(roles=[Role.OWNER])
+    made = version(agent(owner=owner))
+    case = ask(RunnerFactory(owner=owner), version=made.sequence)
+    client = signed_in(owner)
+    assert case.ref not in client.get("/cases/rows/?scope=mine").content.decode()
+    rules_of(case, owner_may_answer=True)
+    assert case.ref in client.get("/cases/rows/?scope=mine").content.decode()
+    client.post(decide_url(case), vote_for(case))
+    assert "the agent\u2019s own owner" in client.get(case.get_absolute_url()).content.decode()

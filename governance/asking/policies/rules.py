@@ -37,6 +37,12 @@ class Rules:
         return asdict(self)
 
 
+def owner_answers(rules: Rules, facts: Mapping[str, Any]) -> bool:
+    """Whether the agent's own owner may answer: by policy, low risk, and no act is asked for."""
+    is_mild = facts.get("risk") == "low" and facts.get("with_action") is False
+    return rules.owner_may_answer and is_mild
+
+
 def rules_of(policy: Policy | None) -> Rules:
     """The rules that a question asked now would keep."""
     if policy is None:
