@@ -1,10 +1,11 @@
 """Word to those who wrote a version: what was said about it, and how its review ended."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from governance.asking.models import Ask, Reason
 from governance.asking.outbox import tell
 from governance.asking.poke import poke_dispatch
+from governance.asking.together.watching import tell_of_comment, watchers_of
 from governance.people.models import User
 from governance.review.models import Review, ReviewStatus
 
@@ -25,20 +26,13 @@ def tell_outcome(review: Review, ask: Ask | None, *, at: datetime) -> None:
 
 
 def tell_comment(review: Review, *, by: User, at: datetime) -> None:
-    """They hear of comments at the end of the hour: one mail for all that came in it."""
+    """Those who wrote it and those who watch it hear of comments, once an hour."""
     ask = ask_of(review.part_of or review)
     if ask is None:
         return
-    hour = at.replace(minute=0, second=0, microsecond=0)
-    people = [person for person in _authors(review) if person.pk != by.pk]
-    tell(
-        ask,
-        people,
-        why=f"comments:{hour:%Y-%m-%dT%H}",
-        at=at,
-        reason=Reason.NEWS,
-        due_at=hour + timedelta(hours=1),
-    )
+    authors = [person for person in _authors(review) if person.pk != by.pk]
+    known = [by.pk, *(person.pk for person in authors)]
+    tell_of_comment(ask, [*authors, *watchers_of(ask, but=known)], at=at)
 
 
 def _authors(review: Review) -> list[User]:

@@ -5,6 +5,8 @@ import json
 import pytest
 from django.db.utils import DatabaseError
 
+from governance.asking.models import Ask, Notification, Reason
+from governance.asking.together.watching import watch
 from governance.audit.models import AuditEvent
 from governance.base.errors import Conflict, InvalidInput, NotPermitted, NotThere
 from governance.people.models import Role
@@ -100,3 +102,11 @@ def test_hidden_bytes_that_no_database_keeps_do_not_break_a_comment():
         assert "\0" not in said(opened(), approver(), "a\0b").text
     except DatabaseError as error:
         pytest.fail(str(error))
+
+
+def test_who_watches_a_review_hears_of_its_comments():
+    review, vera = opened(), UserFactory(roles=[Role.AUDITOR])
+    watch(ask_id=Ask.objects.get(subject=review.stream).pk, by=vera, at=NOW)
+    said(review, approver())
+    said(review, approver())
+    assert Notification.objects.filter(recipient=vera, reason=Reason.NEWS).count() == 1
