@@ -35,7 +35,7 @@ class Draft:
 
 def draft_of(case: Escalation, kind: str, *, principle: str = "") -> Draft:
     """The text that a decided case proposes, as a rule of its agent or as an amendment."""
-    if case.pk is None or not decided_cases().filter(pk=case.pk).exists():
+    if not decided_cases().filter(pk=case.pk).exists():
         raise Conflict(f"Nobody has decided {case.ref}.", code="not_decided")
     if kind == RULE:
         return _rule(case)

@@ -29,7 +29,6 @@ class SearchForm(forms.Form):
         label="Words",
         required=False,
         max_length=LONGEST_QUERY,
-        help_text="Of the question. “In quotes” for a phrase, - in front for words to leave out.",
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
     )
     agent = forms.CharField(label="Agent", required=False, max_length=120)

@@ -107,7 +107,7 @@ def _tell(proposal: Proposal, case: Escalation, count: int, at: datetime) -> Non
     ask = Ask.objects.filter(subject=case.subject).order_by("-pk").first()
     owner = case.agent.owner
     if ask and owner.is_active:
-        tell(ask, [owner], why=f"{WHY}-{proposal.pk}", at=at, reason=Reason.SETTLED)
+        tell(ask, [owner], why=f"{WHY}:{proposal.pk}", at=at, reason=Reason.NEWS)
 
 
 def check_may_settle(by: Any, proposal: Proposal) -> None:

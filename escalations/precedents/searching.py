@@ -160,7 +160,7 @@ def _telling(case: Escalation) -> SearchQuery | None:
 
 
 def _score(case: Escalation, other: Any) -> float:
-    is_same = bool(case.group_key) and other.group_key == case.group_key
+    is_same: bool = bool(case.group_key) and other.group_key == case.group_key
     shared = _SAME_TRIGGER * bool({*case.triggers} & {*other.triggers})
     shared += _SAME_PRINCIPLE * bool({*case.principles} & {*other.principles})
     rank = float(getattr(other, "rank", 0) or 0)

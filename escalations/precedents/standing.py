@@ -67,7 +67,7 @@ def _decide(standing: StandingDecision, case: Escalation, ask: Ask, at: datetime
     ballot = _vote(standing, case, at)
     ballot.save(force_insert=True)
     decision = conclude(case, ballot, [ballot])
-    tell(ask, [standing.author], why=METHOD, at=at, reason=Reason.SETTLED)
+    tell(ask, [standing.author], why=f"{METHOD}:{standing.pk}", at=at, reason=Reason.NEWS)
     return decision
 
 

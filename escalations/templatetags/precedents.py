@@ -13,7 +13,7 @@ register = template.Library()
 @register.inclusion_tag("escalations/precedents/_marks.html", takes_context=True)
 def precedents_of(context: template.Context, about: str, key: str) -> dict[str, Any]:
     """The precedents of one trigger or principle; all of a page are read in one query."""
-    kept = context.render_context.setdefault("precedents", {})
+    kept: dict[str, Any] = context.render_context.setdefault("precedents", {})  # type: ignore[arg-type,assignment]  # stubs know Django's own keys only
     if about not in kept:
         kept[about] = marks_by_key(about)
     return {"lines": kept[about].get(key, [])}

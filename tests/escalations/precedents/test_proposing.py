@@ -37,7 +37,7 @@ def test_the_fifth_equal_answer_proposes_a_rule_to_the_owner_once(olivia):
     assert (proposal.agent.owner, proposal.taken) == (olivia, None)
     assert proposal.cases.count() == ENOUGH
     told = Notification.objects.filter(recipient=olivia)
-    assert [":proposal-" in notice.dedupe_key for notice in told] == [True]
+    assert [":proposal:" in notice.dedupe_key for notice in told] == [True]
     assert AuditEvent.objects.filter(kind="proposal.made").count() == 1
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import jwt
 import pytest
+from django.core import mail as django_mail
 from django.db import DatabaseError, transaction
 
 from agents.models import Halt, Permit
@@ -14,6 +15,7 @@ from escalations.precedents import standing as answering
 from escalations.precedents.making import revoke_standing
 from escalations.precedents.matching import why_not
 from escalations.precedents.standing import answer
+from governance.asking.dispatch import dispatch
 from governance.asking.models import Ask, Notification, Reason
 from governance.audit.models import AuditEvent
 from governance.audit.services import verify
@@ -100,7 +102,11 @@ def test_its_author_is_told(ada, made):
     case = again()
     answer(case, LATER)
     notice = Notification.objects.get(ask__subject=case.subject)
-    assert (notice.recipient, notice.reason) == (ada, Reason.SETTLED)
+    assert (notice.recipient, notice.reason) == (ada, Reason.NEWS)
+    dispatch(at=LATER)
+    (mail,) = django_mail.outbox
+    assert mail.subject.startswith("Answered in your name: ")
+    assert "answered a case in your name" in mail.body
 
 
 def test_it_permits_exactly_the_act_that_was_decided_once(ada):
