@@ -15,7 +15,7 @@ import structlog
 from django.db import connection, transaction
 from django.db.models import Q
 
-from governance.asking.channels.rows import loud_rows
+from governance.asking.channels.rows import Action, loud_rows_of
 from governance.asking.models import Ask, Notification, Reason
 from governance.asking.outbox import Telling, enqueue
 from governance.asking.planning import Plan, plan_of
@@ -132,19 +132,17 @@ def _tellings(plan: Plan, reach: Reach) -> list[Telling]:
 
 def _enqueue_loud(plans: Collection[Plan], at: datetime) -> None:
     """Beside the mails: browsers and the chat room, where there are any."""
-    rows = [
-        row
-        for plan in plans
-        for row in loud_rows(
+    actions = [
+        Action(
             plan.ask,
             plan.told,
-            step=plan.move.step,
-            repeats=plan.move.repeats,
-            reason=Reason.REMINDER if plan.move.repeats else Reason.ASKED,
-            at=at,
+            plan.move.step,
+            plan.move.repeats,
+            Reason.REMINDER if plan.move.repeats else Reason.ASKED,
         )
+        for plan in plans
     ]
-    Notification.objects.bulk_create(rows, ignore_conflicts=True)
+    Notification.objects.bulk_create(loud_rows_of(actions, at=at), ignore_conflicts=True)
 
 
 def _compare_and_set(plans: Sequence[Plan], at: datetime) -> set[int]:

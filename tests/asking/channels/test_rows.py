@@ -4,7 +4,7 @@ from datetime import time, timedelta
 
 import pytest
 
-from governance.asking.channels.rows import loud_rows
+from governance.asking.channels.rows import Action, loud_rows, loud_rows_of
 from governance.asking.models import Channel, Notification, NotificationState, Reason
 from governance.people.absences import Told
 from governance.people.models import QuietHours
@@ -87,6 +87,7 @@ def test_quiet_hours_hold_a_push_back_and_no_message_to_the_room(browser_of, roo
     browser_of(user)
     push, chat = loud_rows(ask_for(NOW), told(user), **FIRST)
     assert (push.due_at, chat.due_at) == (NOW + timedelta(hours=1), NOW)
+    assert (push.held, chat.held) == ("quiet_hours", "")
 
 
 def test_what_wakes_people_does_not_wait(browser_of):
@@ -106,6 +107,17 @@ def test_a_message_that_did_not_get_out_gives_way_to_the_next(room):
     Notification.objects.bulk_create(loud_rows(ask, [], **FIRST))
     loud_rows(ask, [], **FIRST | {"repeats": 1})
     assert Notification.objects.get().state == NotificationState.CANCELLED
+
+
+def test_many_questions_ask_the_database_no_more_than_one(
+    browser_of, room, django_assert_num_queries
+):
+    user = asleep()
+    browser_of(user)
+    asks = [ask_for(NOW, subject=f"escalation:ESC-{number}") for number in range(5)]
+    actions = [Action(ask, told(user), 0, 0, Reason.ASKED) for ask in asks]
+    with django_assert_num_queries(3):
+        assert len(loud_rows_of(actions, at=NOW)) == 10
 
 
 def test_whoever_stands_in_is_told_for_whom(browser_of):
