@@ -44,7 +44,7 @@ from escalations.following.kept import (
     note_seen,
     unfetched,
 )
-from escalations.models import UNRESOLVED, Escalation, EscalationQuerySet, Status
+from escalations.models import UNRESOLVED, Escalation, Status
 from escalations.permissions import case_for, cases_for
 from escalations.precedents.searching import advice_for
 from escalations.raising import raise_case
@@ -91,7 +91,8 @@ class CaseList(generics.ListAPIView[Escalation]):
         return [person_or_runner_with(Scope.ESCALATE)()]
 
     def get_queryset(self) -> QuerySet[Escalation]:
-        query, found = self.request.query_params, cases_for(self.request.user)
+        query = self.request.query_params
+        found: QuerySet[Escalation] = cases_for(self.request.user)
         if status := query.get("status"):
             found = found.filter(status__in=_statuses(status))
         if settled := query.get("settled"):
@@ -152,7 +153,7 @@ def _statuses(status: str) -> tuple[str, ...]:
     return (status,)
 
 
-def _settled(cases: EscalationQuerySet, settled: str) -> QuerySet[Escalation]:
+def _settled(cases: QuerySet[Escalation], settled: str) -> QuerySet[Escalation]:
     if settled != "unfetched":
         raise InvalidInput("settled is unfetched, or left out.")
     return unfetched(cases)

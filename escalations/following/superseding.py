@@ -62,5 +62,5 @@ def end_superseded(old: Escalation, new: Escalation, *, at: datetime) -> None:
 def _people_at(ask: Ask) -> list[User]:
     """Who watches the question, and who said that they look at it."""
     watching = Watcher.objects.filter(subject=ask.subject).values("user")
-    wanted = User.objects.filter(pk__in=watching) | User.objects.filter(pk=ask.claimed_by_id)
+    wanted = User.objects.filter(pk__in=watching) | User.objects.filter(pk=ask.claimed_by_id or 0)
     return list(wanted.filter(is_active=True).order_by("pk"))
