@@ -30,6 +30,9 @@ def _risks(help_text: str) -> forms.MultipleChoiceField:
     )
 
 
+EITHER = (("unknown", "Either"), ("true", "Yes"), ("false", "No"))
+
+
 class PolicyForm(forms.ModelForm[Policy]):
     """A policy in the admin: lists are typed with commas, and what cannot be is refused."""
 
@@ -39,12 +42,29 @@ class PolicyForm(forms.ModelForm[Policy]):
         choices=[choice for choice in PermitScope.choices if choice[0] != PermitScope.ONCE],
         required=False,
         widget=forms.CheckboxSelectMultiple,
+        label="A permit may reach as far as",
         help_text="The exact act, once, is always possible; these besides, if a decider wants.",
     )
 
     class Meta:
         model = Policy
         fields = "__all__"  # noqa: DJ007 - every field is set here, each with its own sentence
+        labels: ClassVar[dict[str, str]] = {
+            "is_default": "Default",
+            "is_active": "In use",
+            "owner_teams": "Teams of the agent",
+            "authorities": "Authorities of options",
+            "action_kinds": "Kinds of act",
+            "blocking": "The agent stands still",
+            "with_action": "It asks for an act",
+            "required_votes": "Required votes",
+            "teams": "A vote from each of",
+            "one_rejection_ends": "One rejection ends it",
+            "authentication": "Proof of who answers",
+            "owner_may_answer": "The agent’s owner may answer",
+            "in_digest": "Daily digest first",
+            "wakes_people": "Reaches people in quiet hours",
+        }
         help_texts: ClassVar[dict[str, str]] = {
             "agents": f"Slugs of agents. {_SEVERAL}",
             "environments": f"Slugs of environments. {_SEVERAL}",
@@ -56,8 +76,20 @@ class PolicyForm(forms.ModelForm[Policy]):
             "is_default": "Takes what no other policy of the kind takes. Its conditions and its "
             "position count for nothing.",
             "is_active": "A policy that is switched off takes no question.",
+            "blocking": "Whether the agent waits for the answer before it goes on.",
+            "with_action": "Whether the question is about an act, or only to know something.",
+            "reason_required": "Whoever answers has to say why.",
+            "standing_uses": "How many questions one standing decision may answer; 0: none.",
+            "standing_days": "For how many days one standing decision may answer; 0: none.",
             "required_votes": "So many people must choose the same.",
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("blocking", "with_action"):
+            # Whoever may only read has no such field.
+            if name in self.fields:
+                self.fields[name].widget.choices = EITHER
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
