@@ -70,6 +70,11 @@ class CaseFile:
         return getattr(self.case, "decision", None)
 
     @property
+    def is_revoked(self) -> bool:
+        """Whether people took back what was left of the permit."""
+        return self.permit is not None and self.permit.revoked_at is not None
+
+    @property
     def outcome(self) -> Outcome | None:
         return getattr(self.case, "outcome", None)
 

@@ -134,13 +134,20 @@ def case_page(
         "dismiss_form": DismissForm(auto_id="dismiss_%s") if gone and asking else None,
         "why_me": why_me(user, case, ask, ladder) if allowed else refusal,
         "may_decide": allowed and is_open,
-        "suspended": suspended_because(case) if is_open else file.suspended,
+        "suspended": _suspended(file),
         "refusal": refusal,
         "seen_by": _seen_by(ask),
         "timeline": timeline(case),
         "following": following_of(file, at=at),
         "beside": beside(case, user),
     }
+
+
+def _suspended(file: CaseFile) -> str:
+    """Why the agent may not act; a permit that was taken back says so where it stands."""
+    if file.case.is_unresolved:
+        return suspended_because(file.case)
+    return "" if file.is_revoked else file.suspended
 
 
 def _options(case: Escalation) -> list[dict[str, Any]]:

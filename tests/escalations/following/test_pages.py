@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from escalations.acting import consume, report_outcome
+from escalations.acting import consume, report_outcome, revoke
 from escalations.following.pages import evidence_link
 from escalations.models import Presence
 from tests.escalations.acts import ACT, approve, approver, ask
@@ -123,3 +123,12 @@ def test_the_inbox_asks_for_all_signs_of_life_at_once(reader, django_assert_max_
     reader.get("/?scope=all")
     with django_assert_max_num_queries(14):
         reader.get("/?scope=all")
+
+
+def test_a_permit_that_was_taken_back_is_no_suspension(reader):
+    case = ask(action=ACT, at=timezone.now())
+    approve(case, at=timezone.now())
+    revoke(escalation_id=case.pk, by=approver(), reason="The plan changed.", at=timezone.now())
+    text = page(reader, case)
+    assert "The plan changed." in text
+    assert "The agent is suspended" not in text
