@@ -20,10 +20,11 @@ class Decider(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What an approver wants to know before deciding."""
+    """What an approver wants to know before deciding, or to be asked otherwise."""
 
     text: str
     asked_by: str
+    wants_edit: bool = False
 
 
 class Answer(NamedTuple):
@@ -266,7 +267,8 @@ def _decider(value: Any) -> Decider:
 
 def _question(value: Any) -> Question:
     asked = _object(value)
-    return Question(_text(asked, "text"), _text(asked, "asked_by"))
+    wants_edit = asked.get("wants") == "edited_question"
+    return Question(_text(asked, "text"), _text(asked, "asked_by"), wants_edit)
 
 
 def _finding(value: Any) -> str:

@@ -246,6 +246,12 @@ def _print_questions(answer: Answer) -> None:
         say(f"{answer.ref}: {question.asked_by or 'an approver'} asks: {question.text}")
 
 
+def _how_to_answer(answer: Answer) -> str:
+    if any(question.wants_edit for question in answer.questions):
+        return f"Ask anew, edited, with: stuck supersede {answer.ref} --file ..."
+    return f'Answer with: stuck say {answer.ref} "..."'
+
+
 def _show(answer: Answer, *, as_json: bool) -> int:
     """Print an answer that was judged to be a yes."""
     print(_as_json(answer, proceed=True) if as_json else answer.block())
@@ -274,7 +280,7 @@ def _explain(error: DoNotProceed, *, as_json: bool) -> None:
         print(error.answer.block(), file=sys.stderr)
     if isinstance(error, QuestionOpen):
         _print_questions(error.answer)
-        say(f'Answer with: stuck say {error.answer.ref} "..."')
+        say(_how_to_answer(error.answer))
 
 
 def _constraint(words: List[str], kept: Optional[bool]) -> Dict[str, Any]:

@@ -108,6 +108,16 @@ def test_a_decided_case_is_not_replaced(portal, settings, tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(
+    ("wants", "how"), [("edited_question", "stuck supersede ESC-1"), ("answer", "stuck say ESC-1")]
+)
+def test_a_question_says_how_it_is_answered(portal, settings, capsys, wants, how):
+    asked = {"text": "Name the users", "asked_by": "Ann", "wants": wants}
+    portal.waits(portal.case("info_requested", questions=[asked]))
+    assert cli.main(["wait", "ESC-1"]) == 13
+    assert how in capsys.readouterr().err
+
+
 def permit(portal, **members):
     claims = portal.claims(request_sha256="a" * 64)
     token = portal.signer.token(claims, typ="permit+jwt")
