@@ -52,9 +52,9 @@ FLOOR = (
     WHERE id = ANY (%(ids)s)
     """,
     """
-    INSERT INTO asking_notification (ask_id, recipient_id, reason, channel, step, dedupe_key,
+    INSERT INTO asking_notification (ask_id, recipient_id, reason, channel, held, step, dedupe_key,
         message_id, state, attempts, last_error, created_at, due_at)
-    SELECT a, p.id, 'asked', 'mail', 0, 'floor:' || a || ':' || p.id, gen_random_uuid(),
+    SELECT a, p.id, 'asked', 'mail', '', 0, 'floor:' || a || ':' || p.id, gen_random_uuid(),
         'pending', 0, '', now(), now()
     FROM unnest(%(ids)s::bigint[]) a, people_user p WHERE 'approver' = ANY (p.roles)
     """,
