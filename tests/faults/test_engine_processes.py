@@ -26,9 +26,9 @@ def hold_a_notice_back(session, asked, person):
     """Another writer is about to tell the same person: the sweep waits for it, half done."""
     session.execute(
         "INSERT INTO asking_notification (ask_id, recipient_id, reason, step, dedupe_key, channel,"
-        " message_id, state, attempts, last_error, created_at, due_at)"
-        " VALUES (%s, %s, 'asked', 0, %s, 'mail', gen_random_uuid(), 'pending', 0, '', now(),"
-        " now())",
+        " held, message_id, state, attempts, last_error, created_at, due_at)"
+        " VALUES (%s, %s, 'asked', 0, %s, 'mail', '', gen_random_uuid(), 'pending', 0, '',"
+        " now(), now())",
         [asked.pk, person.pk, f"{asked.pk}:0:0:{person.pk}"],
     )
 
