@@ -56,17 +56,15 @@ def raise_case(
     body_sha256 = sha256_hex(body)
     key = _key(idempotency_key, body_sha256, payload.run)
     with transaction.atomic(durable=True):
-        known = _known_case(runner, key, body_sha256)
-        if known:
-            return known, False
-        agent = _agent(runner, payload.agent)
-        old = None
-        if payload.supersedes:
+        known, old = _known_case(runner, key, body_sha256), None
+        if known is None and payload.supersedes:
             old = locked_old_case(runner, payload.supersedes, at=at)
             # Whoever held the lock may have been this very call, sent before.
             known = _known_case(runner, key, body_sha256)
-            if known:
-                return known, False
+        if known:
+            return known, False
+        agent = _agent(runner, payload.agent)
+        if old:
             check_superseded(old, agent_id=agent.pk)
         try:
             # A savepoint: the other of two simultaneous raises waits here and then reads.

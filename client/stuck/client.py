@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import time
 import uuid
 from datetime import datetime, timezone
@@ -22,9 +21,19 @@ from typing import (
 from urllib.parse import quote, urlencode, urlsplit
 
 from stuck import bundle, receipts
-from stuck.answers import Answer, Case, Kept, Malformed, answer_of, case_of, kept_of
+from stuck.answers import Answer, Case, Kept, Malformed, case_of, kept_of
 from stuck.bundle import Bundle
 from stuck.calls import Call, Deadline, Pauses, Portal, Report, members_of
+from stuck.cases import (
+    JSON_ACCEPTED,
+    JSON_TYPE,
+    Payload,
+    about,
+    key_of,
+    path_of,
+    raise_call,
+    ref_of,
+)
 from stuck.errors import NotSetUp, NotVerified, QuestionOpen, Undecided
 from stuck.judging import has_passed, judge
 from stuck.receipts import Expected, KeySet
@@ -34,12 +43,8 @@ T = TypeVar("T")
 POLL = 25.0
 AT_ONCE = 1.0
 RESOLVED_IS_FRESH = 600.0
-REF = re.compile(r"(?:ESC-)?([1-9][0-9]{0,17})", re.IGNORECASE)
 MARKDOWN_TYPE = {"Content-Type": "text/markdown", "Accept": "application/json"}
-JSON_ACCEPTED = {"Accept": "application/json"}
-JSON_TYPE = {"Content-Type": "application/json", "Accept": "application/json"}
 
-Payload = Union[str, Mapping[str, Any]]
 OnQuestion = Callable[[Answer], Optional[str]]
 
 
@@ -98,9 +103,9 @@ class Client:
         call = Call("GET", f"{path}?{query}", headers={"Accept": "text/markdown"})
         reply = self._fetch(call, _as_it_is)
         sha256 = hashlib.sha256(reply.body).hexdigest()
-        about = {"agent": agent, "environment": environment, "sha256": sha256}
+        said = {"agent": agent, "environment": environment, "sha256": sha256}
         token = reply.headers.get("x-receipt", "")
-        claims = self._verifier(typ="resolve+jwt")(token, f"agent:{agent}", about)
+        claims = self._verifier(typ="resolve+jwt")(token, f"agent:{agent}", said)
         if claims["iat"] < time.time() - RESOLVED_IS_FRESH:
             raise NotVerified("The receipt of this definition is old. It may stand no longer.")
         return Definition(
@@ -182,9 +187,9 @@ class Client:
         :class:`stuck.errors.Refused` with ``decided`` where people were faster.
         """
         named = {"agent": agent, "environment": environment, "run": run, "project": project}
-        named["supersedes"] = _ref_of(supersedes) if supersedes else ""
-        call = _raise_call(payload, {name: value for name, value in named.items() if value})
-        key = idempotency_key or _key_of(call)
+        named["supersedes"] = ref_of(supersedes) if supersedes else ""
+        call = raise_call(payload, {name: value for name, value in named.items() if value})
+        key = idempotency_key or key_of(call)
         call = call._replace(headers={**call.headers, "Idempotency-Key": key})
         return self._fetch(
             call, lambda reply: case_of(members_of(reply), created=reply.status == 201)
@@ -229,8 +234,8 @@ class Client:
 
     def read(self, ref: Union[str, Case]) -> Answer:
         """The case as it is now, unjudged and unverified: to show, not to act on."""
-        call = Call("GET", _path(_ref_of(ref)))
-        return self._fetch(call, lambda reply: _about(ref, reply))
+        call = Call("GET", path_of(ref_of(ref)))
+        return self._fetch(call, lambda reply: about(ref, reply))
 
     def say(self, ref: Union[str, Case], text: str) -> Answer:
         """Answer an approver's question. The case goes back to the approvers."""
@@ -268,11 +273,11 @@ class Client:
         key = idempotency_key or f"stuck-{uuid.uuid4()}"
         members = self._post(ref, "consume", body, key=key)
         token = str(members.get("receipt") or "")
-        about = {"request_sha256": fingerprint}
-        claims = self._verifier(typ="permit+jwt")(token, f"escalation:{_ref_of(ref)}", about)
+        said = {"request_sha256": fingerprint}
+        claims = self._verifier(typ="permit+jwt")(token, f"escalation:{ref_of(ref)}", said)
         until = claims.get("use_before")
         if until is not None and has_passed(str(until), now=datetime.now(timezone.utc)):
-            raise NotVerified(f"The permit of {_ref_of(ref)} is over. Do not act.", answer)
+            raise NotVerified(f"The permit of {ref_of(ref)} is over. Do not act.", answer)
         return Permit(
             fingerprint,
             str(members.get("spent_at", "")),
@@ -340,8 +345,8 @@ class Client:
     def _poll(self, ref: Union[str, Case], since: Optional[int], deadline: Deadline) -> Answer:
         hold = deadline.left(POLL)
         query = {"timeout": f"{hold:.3f}", **({} if since is None else {"since": str(since)})}
-        call = Call("GET", f"{_path(_ref_of(ref))}wait/?{urlencode(query)}", holds_for=hold)
-        return self._fetch(call, lambda reply: _about(ref, reply), deadline)
+        call = Call("GET", f"{path_of(ref_of(ref))}wait/?{urlencode(query)}", holds_for=hold)
+        return self._fetch(call, lambda reply: about(ref, reply), deadline)
 
     def _post(
         self, ref: Union[str, Case], act: str, members: Mapping[str, Any], *, key: str = ""
@@ -351,7 +356,7 @@ class Client:
         except (ValueError, TypeError) as error:
             raise NotSetUp(f"What is to be sent is no JSON: {error}.") from None
         headers = {**JSON_TYPE, **({"Idempotency-Key": key} if key else {})}
-        call = Call("POST", f"{_path(_ref_of(ref))}{act}/", body, headers)
+        call = Call("POST", f"{path_of(ref_of(ref))}{act}/", body, headers)
         return self._fetch(call, members_of)
 
     def _fetch(
@@ -410,43 +415,3 @@ def _runner_in(reply: Reply) -> str:
     if not isinstance(name, str) or not name:
         raise Malformed("it does not say whose key this is")
     return name
-
-
-def _ref_of(ref: Union[str, Case]) -> str:
-    """``ESC-12`` for 12, esc-12, ESC-12 or a case."""
-    found = REF.fullmatch(ref.ref if isinstance(ref, Case) else ref.strip())
-    if not found:
-        raise NotSetUp(f"This names no case: {ref!r}. Cases are called ESC-12.")
-    return f"ESC-{found.group(1)}"
-
-
-def _path(ref: str) -> str:
-    return f"/api/v1/escalations/{ref}/"
-
-
-def _about(ref: Union[str, Case], reply: Reply) -> Answer:
-    """The answer, if it is about this case and, where it was asked here, this very request."""
-    answer = answer_of(members_of(reply))
-    if answer.ref != _ref_of(ref):
-        raise NotVerified(f"Asked about {ref}, the portal speaks of {answer.ref!r}.", answer)
-    if isinstance(ref, Case) and ref.request_sha256 != answer.request_sha256:
-        raise NotVerified(f"{answer.ref} is not the request that was asked.", answer)
-    return answer
-
-
-def _raise_call(payload: Payload, named: Dict[str, str]) -> Call:
-    if isinstance(payload, str):
-        path = f"/api/v1/escalations/{'?' + urlencode(named) if named else ''}"
-        headers = {"Content-Type": "text/markdown; charset=utf-8", "Accept": "application/json"}
-        return Call("POST", path, payload.encode(), headers)
-    try:
-        body = json.dumps({**payload, **named}, sort_keys=True, allow_nan=False).encode()
-    except (ValueError, TypeError) as error:
-        raise NotSetUp(f"The escalation is no JSON: {error}.") from None
-    return Call("POST", "/api/v1/escalations/", body, JSON_TYPE)
-
-
-def _key_of(call: Call) -> str:
-    """One key for one content in one run: both are in the path or the body."""
-    content = call.path.encode() + b"\n" + (call.body or b"")
-    return f"stuck-{hashlib.sha256(content).hexdigest()}"

@@ -302,7 +302,7 @@ def test_a_question_left_open_is_no_yes(portal, client):
     portal.waits(portal.case("info_requested", questions=[{"text": "Why?", "asked_by": "Ada"}]))
     with pytest.raises(errors.QuestionOpen) as caught:
         client.wait("ESC-1", on_question=lambda case: None)
-    assert caught.value.answer.questions == (("Why?", "Ada"),)
+    assert caught.value.answer.questions == (("Why?", "Ada", False),)
 
 
 def keys_sent(portal):
