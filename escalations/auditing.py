@@ -5,10 +5,11 @@ from datetime import datetime
 from functools import partial
 
 import msgspec
+from django.db.models import QuerySet
 
 from agents.ledger.halts import lift_halt
 from agents.models import Halt
-from escalations.models import Escalation
+from escalations.models import UNRESOLVED, Escalation
 from escalations.raising import ask_people
 from escalations.schema import RaisePayload
 from governance.asking.models import Ask, AskKind
@@ -18,6 +19,8 @@ from governance.asking.watchdogs.checks import Suspect, register
 from governance.asking.watchdogs.questions import not_asked
 
 START = "escalation:ESC-"
+# So many of what is open are looked at; whatever should have ended is among the oldest.
+OLDEST = 10_000
 
 
 def not_asked_about(at: datetime, limit: int) -> Iterable[Suspect]:
@@ -40,26 +43,24 @@ def _ask_again(case_id: int, at: datetime) -> bool:
 
 def asked_for_nothing(at: datetime, limit: int) -> Iterable[Suspect]:
     """A case is settled, and people are still asked about it."""
-    for ask in Ask.objects.open().filter(kind=AskKind.CASE).order_by("pk")[: 20 * limit]:
-        case = _settled_case(ask.subject)
-        if case is not None:
-            yield Suspect(
-                ask.subject,
-                f"People were still asked, though the case is {case.get_status_display().lower()}.",
-                partial(_stop_asking, ask.subject),
-            )
+    asks = Ask.objects.open().filter(kind=AskKind.CASE).order_by("pk")
+    for case in _settled(asks.values_list("subject", flat=True)[:OLDEST])[:limit]:
+        yield Suspect(
+            case.subject,
+            f"People were still asked, though the case is {case.get_status_display().lower()}.",
+            partial(_stop_asking, case.subject),
+        )
 
 
-def _settled_case(subject: str) -> Escalation | None:
-    number = subject.removeprefix(START)
-    if not number.isdecimal():
-        return None
-    case = Escalation.objects.filter(pk=int(number)).first()
-    return case if case and not case.is_unresolved else None
+def _settled(subjects: Iterable[str]) -> QuerySet[Escalation]:
+    """Of the cases that these are about, those that wait for nobody."""
+    numbers = [subject.removeprefix(START) for subject in subjects if subject.startswith(START)]
+    ids = [int(number) for number in numbers if number.isdecimal()]
+    return Escalation.objects.filter(pk__in=ids).exclude(status__in=UNRESOLVED).order_by("pk")
 
 
 def _stop_asking(subject: str, at: datetime) -> bool:
-    case = _settled_case(subject)
+    case = _settled([subject]).first()
     if case is None:
         return False
     close_ask(subject=subject, because=case.status, by=AUDITOR, at=at)
@@ -68,17 +69,17 @@ def _stop_asking(subject: str, at: datetime) -> bool:
 
 def halted_for_nothing(at: datetime, limit: int) -> Iterable[Suspect]:
     """A case is settled, and its instance still stands still."""
-    for halt in Halt.objects.filter(lifted_at=None).order_by("pk")[: 20 * limit]:
-        if halt.source.startswith(START) and _settled_case(halt.source) is not None:
-            yield Suspect(
-                halt.source,
-                "The instance that asked still stood still, though its case is settled.",
-                partial(_lift, halt.source),
-            )
+    halts = Halt.objects.filter(lifted_at=None).order_by("pk")
+    for case in _settled(halts.values_list("source", flat=True)[:OLDEST])[:limit]:
+        yield Suspect(
+            case.subject,
+            "The instance that asked still stood still, though its case is settled.",
+            partial(_lift, case.subject),
+        )
 
 
 def _lift(source: str, at: datetime) -> bool:
-    if _settled_case(source) is None:
+    if not _settled([source]).exists():
         return False
     lift_halt(source=source, at=at)
     return True

@@ -27,8 +27,10 @@ from agents.reviewing import services as reviewing
 from escalations import acting, thread
 from escalations.precedents.making import revoke_standing
 from escalations.precedents.marking import mark_precedent
+from governance.asking.channels.subscriptions import subscribe
+from governance.asking.heartbeat import beat
 from governance.asking.links import link_for, token_of
-from governance.asking.models import Ask, Policy
+from governance.asking.models import Ask, Bounce, Policy, Repair
 from governance.asking.together.claims import claim_ask
 from governance.asking.together.comments import comment_on
 from governance.asking.together.snoozing import snooze_ask

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +20,7 @@ from governance.asking.models import (
     PushSubscription,
     Repair,
 )
+from governance.asking.services import span_text
 from governance.asking.watchdogs.deadman import OUTAGE, outage_after
 from governance.people.models import Delegation, User
 
@@ -38,7 +39,7 @@ class Loop:
 
     label: str
     last: datetime | None
-    allowed: timedelta
+    allowed: str
     handled: int
     is_alive: bool
 
@@ -57,7 +58,7 @@ def overview(*, at: datetime) -> dict[str, Any]:
     return {
         "loops": [_loop(name, beats.get(name), at) for name in LOOPS],
         "outage": beats.get(OUTAGE),
-        "outage_after": int(outage_after().total_seconds()),
+        "outage_after": span_text(int(outage_after().total_seconds())),
         **_questions(at),
         "waiting": _waiting(at),
         "held": _held(at),
@@ -75,7 +76,7 @@ def _loop(name: str, beat: Heartbeat | None, at: datetime) -> Loop:
     return Loop(
         label=LOOPS[name],
         last=last,
-        allowed=allowed,
+        allowed=span_text(int(allowed.total_seconds())),
         handled=beat.handled if beat else 0,
         is_alive=last is not None and at - last <= allowed,
     )
@@ -143,11 +144,11 @@ def _channels() -> list[dict[str, str]]:
     browsers = PushSubscription.objects.filter(gone_at=None)
     people = User.objects.filter(is_active=True, roles__len__gt=0)
     return [
-        {"label": "Mail", "state": "on", "text": f"{capped(people)} people"},
+        {"label": "Mail", "state": "on", "text": f"people with a role: {capped(people)}"},
         {
             "label": "Web Push",
             "state": _on(subscriptions.is_on()),
-            "text": f"{capped(browsers)} browsers" if subscriptions.is_on() else "no VAPID_KEY",
+            "text": f"browsers: {capped(browsers)}" if subscriptions.is_on() else "no VAPID_KEY",
         },
         {
             "label": "Chat",
