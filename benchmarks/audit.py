@@ -4,8 +4,7 @@ Run it with `python3 dev.py bench audit [--cases 1000000] [--few 10000]`. In one
 database: some cases are open, and ever more are settled, each with its question, its notices, its
 halt, its permit and its review. Every check of the auditor is timed with few and with many of
 them, and the pages of tables and indexes that it touches are counted, which no busy machine
-disturbs. Both should be the same. A check that reads more than before, or an audit of more than
-two seconds, makes the run fail.
+disturbs. Both should be the same: a check that reads more than before makes the run fail.
 """
 
 import argparse
@@ -52,7 +51,6 @@ REPEATS = 5
 WORST = 1.6
 # Some pages of an index more: its tree has grown a level.
 SLACK = 400
-MOST_SECONDS = 2.0
 ACT = {"kind": "shell", "target": "db-staging", "arguments": {"argv": ["psql"]}}
 
 
@@ -249,8 +247,6 @@ def report(before: dict[str, Cost], after: dict[str, Cost], few: int, many: int)
         )
         if ratio > WORST and new.blocks - old.blocks > SLACK:
             failed.append(f"{name}: reads {ratio:.1f} times as much")
-    if after["the whole audit"].milliseconds > MOST_SECONDS * 1000:
-        failed.append("the audit takes too long")
     if failed:
         raise SystemExit("not flat:\n" + "\n".join(failed))
 
