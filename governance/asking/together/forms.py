@@ -60,5 +60,5 @@ class CommentForm(forms.Form):
         max_length=LONGEST,
         label="Comment",
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="@name or @address tells a colleague by mail. The runner never sees it.",
+        help_text="@name or @address tells a colleague by mail. Runners never see it.",
     )
