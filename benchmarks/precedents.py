@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def acts(client: Client, asked: Escalation) -> Iterator[tuple[str, Callable[[], 
         "an agent": "?agent=worker",
     }
     for name, query in addresses.items():
-        yield name, lambda query=query: _fetch(client, f"/precedents/{query}")
+        yield name, partial(_fetch, client, f"/precedents/{query}")
     yield "cases like another one", lambda: similar(asked)
 
 

@@ -26,6 +26,7 @@ from escalations.precedents.searching import (
     decided_cases,
     in_time,
     matching,
+    newest,
     similar,
     told,
     with_answers,
@@ -52,7 +53,7 @@ def search_page(user: User, query: QueryDict) -> dict[str, Any]:
         found = found.filter(pk__lt=before)
     refusal, rows = "", []
     try:
-        rows = in_time(with_answers(found).order_by("-pk")[: PAGE + 1])
+        rows = in_time(lambda: _rows(found, is_filtered=bool(wanted)))
     except Refusal as refused:
         refusal = refused.sentence
     cases, more = rows[:PAGE], len(rows) > PAGE
@@ -65,6 +66,12 @@ def search_page(user: User, query: QueryDict) -> dict[str, Any]:
         "older": _address(wanted | {"before": cases[-1].pk}) if more else "",
         "why_not_withdraw": sentence_of(check_may_ask, user),
     }
+
+
+def _rows(found: EscalationQuerySet, *, is_filtered: bool) -> list[Escalation]:
+    if is_filtered:
+        found = decided_cases().filter(pk__in=newest(found, PAGE + 1))
+    return list(with_answers(found).order_by("-pk")[: PAGE + 1])
 
 
 def _wanted(cases: EscalationQuerySet, wanted: Mapping[str, Any]) -> EscalationQuerySet:

@@ -1,8 +1,8 @@
 """Look among decided cases: for words, and for those that are like another one."""
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db import OperationalError, connection, transaction
@@ -21,9 +21,11 @@ from governance.base.canonical import stamp
 from governance.base.errors import InvalidInput
 from governance.people.models import Runner
 
+T = TypeVar("T")
 LONGEST_QUERY = 200
 # What matches a group, a trigger, a principle or the words is looked at this far back.
 NEWEST = 60
+MANY = 2_000
 MOST_MILLISECONDS = 3_000
 MOST_WORDS = 12
 _WORD = re.compile(r"[a-z0-9]{4,40}")
@@ -92,18 +94,32 @@ def _query(words: str) -> SearchQuery:
     return combined
 
 
-def in_time(found: QuerySet[Escalation]) -> list[Escalation]:
-    """The rows, or a refusal where the database takes too long over them."""
+def in_time(look: Callable[[], T]) -> T:
+    """What a search finds, or a refusal where the database takes too long over it."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = {MOST_MILLISECONDS}")
-            rows = list(found)
+            found = look()
             cursor.execute("SET LOCAL statement_timeout = DEFAULT")
-            return rows
+            return found
     except OperationalError as error:
         raise InvalidInput(
             "This search takes too long. Add a word or a filter.", code="search_too_long"
         ) from error
+
+
+def newest(found: QuerySet[Escalation], limit: int) -> list[int]:
+    """The newest of what was found, as fast for a word of one case as for a word of all.
+
+    The database guesses badly how rare a word is: asked for the newest, it walks through every
+    case there is to find the one. So a few thousand are taken as they come; only where there are
+    more of them is walking back from the newest the shorter way.
+    """
+    numbers = found.values_list("pk", flat=True)
+    some = list(numbers.order_by()[: MANY + 1])
+    if len(some) > MANY:
+        return list(numbers.order_by("-pk")[:limit])
+    return sorted(some, reverse=True)[:limit]
 
 
 # --- cases like this one ----------------------------------------------------------------------
@@ -114,11 +130,21 @@ def similar(
 ) -> list[dict[str, Any]]:
     """Decided cases like this one, the most alike first; advice, decides nothing.
 
-    The same question counts most, then a trigger or a principle in common, then the words. Three
-    queries, however many cases there are: one for the candidates, two for those that are told.
+    The same question counts most, then a trigger or a principle in common, then the words. The
+    number of queries depends on nothing but how many of these there are to look for. Where the
+    database takes too long there is no advice: nothing waits for it.
     """
+    try:
+        return in_time(lambda: _similar(case, limit, among))
+    except InvalidInput:
+        return []
+
+
+def _similar(
+    case: Escalation, limit: int, among: EscalationQuerySet | None
+) -> list[dict[str, Any]]:
     decided = (decided_cases() if among is None else among).exclude(pk=case.pk)
-    candidates = list(_candidates(case, decided))
+    candidates = _candidates(case, decided)
     if not candidates:
         return []
     found = with_answers(decided_cases().filter(pk__in=candidates))
@@ -130,7 +156,7 @@ def similar(
     return [told(other) for _, _, other in best[:limit]]
 
 
-def _candidates(case: Escalation, decided: EscalationQuerySet) -> QuerySet[Any]:
+def _candidates(case: Escalation, decided: EscalationQuerySet) -> set[int]:
     ways = []
     if case.group_key:
         ways.append(decided.filter(group_key=case.group_key))
@@ -141,12 +167,7 @@ def _candidates(case: Escalation, decided: EscalationQuerySet) -> QuerySet[Any]:
     query = _telling(case)
     if query is not None:
         ways.append(decided.filter(search=query))
-    newest = [_newest(way) for way in ways]
-    return newest[0].union(*newest[1:]) if newest else Escalation.objects.none().values_list("pk")
-
-
-def _newest(found: QuerySet[Escalation]) -> QuerySet[Any]:
-    return found.defer(None).order_by("-pk").values_list("pk", flat=True)[:NEWEST]
+    return {number for way in ways for number in newest(way, NEWEST)}
 
 
 def _telling(case: Escalation) -> SearchQuery | None:
@@ -160,14 +181,17 @@ def _telling(case: Escalation) -> SearchQuery | None:
 
 
 def _score(case: Escalation, other: Any) -> float:
-    is_same: bool = bool(case.group_key) and other.group_key == case.group_key
+    is_same = bool(case.group_key) and bool(other.group_key == case.group_key)
     shared = _SAME_TRIGGER * bool({*case.triggers} & {*other.triggers})
     shared += _SAME_PRINCIPLE * bool({*case.principles} & {*other.principles})
     rank = float(getattr(other, "rank", 0) or 0)
     if not (is_same or shared) and rank < _WORTH_TELLING:
         return 0.0
     return (
-        _SAME_QUESTION * is_same + shared + _SAME_AGENT * (case.agent_id == other.agent_id) + rank
+        _SAME_QUESTION * is_same
+        + shared
+        + _SAME_AGENT * bool(case.agent_id == other.agent_id)
+        + rank
     )
 
 

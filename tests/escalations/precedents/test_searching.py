@@ -6,11 +6,13 @@ import pytest
 from django.db import connection, transaction
 
 from escalations.models import Escalation
+from escalations.precedents import searching
 from escalations.precedents.searching import (
     advice_for,
     decided_cases,
     in_time,
     matching,
+    newest,
     similar,
 )
 from governance.base.errors import InvalidInput
@@ -40,7 +42,7 @@ HOSTILE = [
 
 
 def searched(words):
-    return [case.pk for case in in_time(matching(decided_cases(), words).order_by("-pk"))]
+    return in_time(lambda: newest(matching(decided_cases(), words), 20))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_a_search_that_takes_too_long_is_refused_in_words():
     decided()
     slow = decided_cases().extra(where=["pg_sleep(60) IS NOT NULL"])  # noqa: S610
     with pytest.raises(InvalidInput, match="takes too long"):
-        in_time(slow)
+        in_time(lambda: list(slow))
     assert searched("jwt")
 
 
@@ -114,6 +116,27 @@ def test_a_question_of_every_allowed_size_can_be_raised_and_found():
     words = " ".join(f"word{n}" for n in range(20_000))
     case = ask(problem=words, title="Everything at once")
     assert Escalation.objects.filter(pk=case.pk, search="everything").exists()
+
+
+@pytest.mark.parametrize("many", [0, 3, 2_000])
+def test_the_newest_are_found_whether_there_are_few_or_many(monkeypatch, many):
+    monkeypatch.setattr(searching, "MANY", many)
+    cases = [decided(key=str(n)).pk for n in range(5)]
+    assert newest(decided_cases(), 3) == cases[:1:-1]
+    assert newest(decided_cases(), 9) == cases[::-1]
+
+
+def test_no_advice_is_waited_for(monkeypatch):
+    decided(key="1")
+    case = ask(key="2")
+    assert similar(case)
+
+    def slow(*_):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(60)")
+
+    monkeypatch.setattr(searching, "newest", slow)
+    assert similar(case) == []
 
 
 # --- like this one ----------------------------------------------------------------------------
@@ -153,7 +176,8 @@ def test_similar_cases_cost_as_many_queries_however_many_there_are(
     for n in range(number):
         decided(key=str(n), facts={"group_key": GROUP})
     case = found(ask(key="now"), group_key=GROUP, triggers=["a"], principles=["b"])
-    with django_assert_num_queries(4):
+    # Two around the limit of time, two of a savepoint, four ways, two for what is told.
+    with django_assert_num_queries(11):
         assert len(similar(case, 20)) == number
 
 
