@@ -46,7 +46,7 @@ def nobody_named(rung: Mapping[str, Any]) -> str:
     """Why a step names nobody, for the history: ids, not names."""
     return {
         Audience.ROLE: f"nobody has the role {rung['role']}",
-        Audience.TEAM: f"nobody with an account is in team:{rung['team']}",
+        Audience.TEAM: "nobody with an account is in the team",
         Audience.PERSON: f"user:{rung['person']} has no account any more",
         Audience.OWNER: "the agent has no owner with an account",
     }[rung["audience"]]

@@ -141,5 +141,11 @@ def test_a_cycle_that_broke_leaves_no_heartbeat(monkeypatch, part):
 def test_the_worker_knows_the_tasks_that_beat_and_pokes_name():
     app.loader.import_default_modules()
     named = {entry["task"] for entry in app.conf.beat_schedule.values()} | {DISPATCH}
-    assert named == {"asking.tick", "asking.dispatch", "asking.audit", "agents.remind_stale"}
+    assert named == {
+        "asking.tick",
+        "asking.dispatch",
+        "asking.audit",
+        "agents.remind_stale",
+        "escalations.reconcile",
+    }
     assert named <= set(app.tasks)

@@ -4,6 +4,7 @@ Read from the question's own copy and from the history, not from what a policy s
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from governance.history.services import names_of as names_of_actors
 from governance.people.models import Team
 
 TOLD = ("ask.step", "ask.reminded", "ask.step_reached_nobody", "ask.step_asleep", "notice.held")
+_PERSON = re.compile(r"\buser:\d+")
 LATEST = 200
 MOST_NAMES = 6
 
@@ -81,18 +83,25 @@ def _actors(data: Mapping[str, Any]) -> Iterator[str]:
         yield from data.get(name, ())
     for one, other in data.get("on_behalf_of", {}).items():
         yield from (one, other)
+    yield from _PERSON.findall(data.get("because", ""))
     if "recipient" in data:
         yield data["recipient"]
+
+
+def _with_names(because: str, names: Mapping[str, str]) -> str:
+    """The history names people by id; a page names them."""
+    return _PERSON.sub(lambda found: names.get(found[0], found[0]), because)
 
 
 def _sentence(event: _Event, ladder: list[str], names: Mapping[str, str]) -> str:
     data, when = event.data, moment_in_words(event.at)
     if event.kind == "notice.held":
         until = moment_in_words(datetime.fromisoformat(data["until"]))
-        return f"The mail to {_named([data['recipient']], names)} waits until {until}: quiet hours."
+        why_held = data.get("because", "quiet hours")
+        return f"The mail to {_named([data['recipient']], names)} waits until {until}: {why_held}."
     who = _audience(data["step"], ladder)
     if event.kind == "ask.step_reached_nobody":
-        because = data.get("because") or "nobody there may answer"
+        because = _with_names(data.get("because") or "nobody there may answer", names)
         return f"{when}: step {data['step']} ({who}) reached nobody, because {because}."
     if event.kind == "ask.step_asleep":
         return f"{when}: step {data['step']} ({who}) was passed: {data['because']}."

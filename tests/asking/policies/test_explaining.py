@@ -107,3 +107,16 @@ def test_it_takes_few_questions_to_the_database(django_assert_max_num_queries):
     kept = Ask.objects.select_related("policy_version").get(pk=ask.pk)
     with django_assert_max_num_queries(5):
         explanation(kept, at=at)
+
+
+def test_why_a_step_reached_nobody_names_people():
+    ann = UserFactory(roles=[Role.APPROVER], name="Ann")
+    Delegation.objects.create(
+        person=ann, starts_at=NOW, ends_at=NOW + HOUR, made_by=ann, made_at=NOW
+    )
+    ask = ask_for(NOW, facts=LOW)
+    sweep(at=NOW)
+    assert said(ask)[1] == (
+        "2 March 2026, 09:00 UTC: step 1 (everybody with the role approver) reached nobody,"
+        " because Ann is away until 2 March 2026, 10:00 UTC without a delegate."
+    )
