@@ -163,7 +163,7 @@ POST ask-snooze                             L  404  403  302  302  302  404    L
 POST ask-snooze-end                         L  404  302  302  302  302  404    L
 POST ask-watch                              L  404  302  302  302  302  404    L
 POST ask-unwatch                            L  404  302  302  302  302  404    L
-POST ask-nudge                              L  404  302  302  302  302  404    L
+POST ask-nudge                              L  404  409  409  409  409  404    L
 POST ask-comment                            L  404  302  302  403  302  404    L
 GET  me                                   L  200  200  200  200  200  200    L
 POST me-time-zone                           L  302  302  302  302  302  302    L
