@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from escalations.answers import CaseFile
 from escalations.following.reconciling import still_to_do
 from escalations.liveness import SENTENCES, liveness
-from escalations.models import Escalation, Outcome
+from escalations.models import Escalation, Outcome, Status
 from governance.base.encoding import visible
 
 LONGEST_LINK = 500
@@ -16,7 +16,7 @@ LONGEST_LINK = 500
 def following_of(file: CaseFile, *, at: datetime) -> dict[str, Any]:
     """For ``escalations/_following.html``; at most one query."""
     case = file.case
-    around = _around(case)
+    around = _around(case) if _may_have_others(file) else []
     newer = [one for one in around if one.supersedes_id == case.pk]
     return {
         "supersedes": [_link(one) for one in around if one.pk == case.supersedes_id],
@@ -26,6 +26,13 @@ def following_of(file: CaseFile, *, at: datetime) -> dict[str, Any]:
         "still_to_do": still_to_do(file.permit, is_reported=file.outcome is not None, at=at),
         "runner": SENTENCES[liveness(case, at=at)] if case.is_unresolved else "",
     }
+
+
+def _may_have_others(file: CaseFile) -> bool:
+    """An open question that edits nothing stands alone: it costs no query."""
+    case = file.case
+    is_linked = bool(case.supersedes_id or case.follows_up_id)
+    return is_linked or case.status == Status.WITHDRAWN or file.outcome is not None
 
 
 def _around(case: Escalation) -> list[Escalation]:

@@ -192,3 +192,9 @@ def test_nothing_is_due_for_a_permit_that_was_taken_back_unused(case):
     permit = permit_of(case)
     permit.revoked_at = NOW
     assert due_for(permit, at=NOW) == ("", None)
+
+
+def test_of_two_workers_that_look_at_one_permit_one_says_it(case):
+    at, permit = half_and_end(case)[0], permit_of(case)
+    assert [reconciling._look_after(permit.pk, case.pk, at) for _ in range(2)] == [1, 0]
+    assert AuditEvent.objects.filter(kind="permit.looked_after").count() == 1
