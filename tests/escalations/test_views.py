@@ -338,7 +338,7 @@ def test_the_case_page_costs_the_same_however_long_its_thread(django_assert_max_
     client = signed_in(approver())
     for number in range(5):
         client.post(reverse("case-ask", args=[case.pk]), {"text": f"Why {number}?"})
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(32):
         client.get(case.get_absolute_url())
 
 
