@@ -2,8 +2,9 @@
 
 Run it with `python3 dev.py bench precedents [--cases 100000]`. In one run, on one database: the
 search page and the cases that are like another one are asked for with a tenth of the cases, then
-with all of them. The ratio of the two is what counts. More queries than before, or more than
-`WORST` times the time where that is more than `SLACK` milliseconds, make the run fail.
+with all of them. The ratio of the two is what counts. More queries than before (but for one of
+each way of looking), or more than `WORST` times the time where that is more than `SLACK`
+milliseconds, make the run fail.
 """
 
 import argparse
@@ -43,6 +44,8 @@ from governance.people.models import Role, Runner, User
 
 REPEATS = 7
 WORST, SLACK, MOST = 3.0, 100.0, 1000.0
+# Each way of looking asks once more where more than a few thousand cases fit.
+WAYS = 4
 BODY: dict[str, Any] = {
     "agent": "worker",
     "title": "Which way to sign people in",
@@ -217,7 +220,7 @@ def _print(before: dict[str, Any], after: dict[str, Any], few: int, many: int) -
     for name, (old, queries) in before.items():
         new, now = after[name]
         print(f"{name:26} {old:8.1f} {new:8.1f} {new / old:6.2f}  {queries} -> {now}")
-        if now > queries:
+        if now > queries + WAYS:
             failed.append(f"{name}: {now} queries, before {queries}")
         if new > MOST or (new / old > WORST and new - old > SLACK):
             failed.append(f"{name}: {new:.0f} ms, before {old:.0f}")
