@@ -72,7 +72,7 @@ POST standing-revoke                      L  403  403  302  403  403  403    L
 GET  proposals                            L  403  200  200  200  200  403    L
 POST proposal-take                        L  403  302  403  403  403  403    L
 POST proposal-decline                     L  403  302  403  403  403  403    L
-POST case-revoke                          L  403  403  404  404  403  403    L
+POST case-revoke                          L  403  404  404  404  404  403    L
 GET  agents                               L  403  200  200  200  200  403    L
 GET  agents-import                        L  403  200  200  200  200  403    L
 POST agents-import                        L  403  302  403  403  403  403    L
