@@ -77,6 +77,20 @@ FROM escalations_escalation, unnest(triggers) AS key
 WHERE opened_at >= %(since)s AND opened_at < %(until)s
 GROUP BY key ORDER BY count(*) DESC, key LIMIT 20
 """
+_INTERRUPTIONS = """
+WITH days AS (
+    SELECT recipient_id AS person, (settled_at AT TIME ZONE %(zone)s)::date AS day,
+           count(DISTINCT coalesce(bundled_into_id, id)) AS times
+    FROM asking_notification
+    WHERE state = 'accepted' AND channel IN ('mail', 'push')
+      AND settled_at >= %(since)s AND settled_at < %(until)s
+      AND (%(person)s::bigint IS NULL OR recipient_id = %(person)s)
+    GROUP BY 1, 2
+)
+SELECT coalesce(nullif(who.name, ''), who.email), sum(times)::int, max(times)
+FROM days JOIN people_user who ON who.id = days.person
+GROUP BY who.id, who.name, who.email ORDER BY 1, who.id LIMIT %(most)s
+"""
 _OPEN = """
 SELECT count(*), min(opened_at) FROM escalations_escalation
 WHERE status IN ('open', 'info_requested')
@@ -145,6 +159,15 @@ class TriggerFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Interruptions:
+    """How often something reached one person: in the whole period, and on the worst day."""
+
+    name: str
+    times: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class DayFigures:
     """Decisions of one day."""
 
@@ -190,6 +213,15 @@ def triggers_in(period: Period) -> list[TriggerFigures]:
 def days_in(period: Period, *, zone: str) -> list[DayFigures]:
     """Decisions a day, in the reader's time zone."""
     return _rows(DayFigures, _DAYS, period.values(zone=zone))
+
+
+def interruptions_in(period: Period, *, zone: str, only: int | None = None) -> list[Interruptions]:
+    """Mails and notices in browsers that reached people, by name; a mail that bundles is one.
+
+    Who was not interrupted at all is not in it. Days are those of the reader's time zone.
+    """
+    values = period.values(zone=zone, person=only, most=MOST_PEOPLE)
+    return _rows(Interruptions, _INTERRUPTIONS, values)
 
 
 def waiting_now() -> Waiting:

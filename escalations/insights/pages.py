@@ -9,7 +9,13 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 
 from escalations.insights import measuring
-from escalations.insights.measuring import DayFigures, Period, PersonFigures, PolicyFigures
+from escalations.insights.measuring import (
+    DayFigures,
+    Interruptions,
+    Period,
+    PersonFigures,
+    PolicyFigures,
+)
 from governance.base.addresses import with_query
 from governance.people.models import User
 from governance.people.permissions import Permission, has
@@ -36,7 +42,9 @@ def insights_page(user: User, wanted: str, *, at: datetime) -> dict[str, Any]:
     days = period_in(wanted)
     period = Period(at - timedelta(days=days), at)
     all_people = has(user, Permission.READ_HISTORY)
-    people = measuring.people_in(period, only=None if all_people else user.pk)
+    only = None if all_people else user.pk
+    people = measuring.people_in(period, only=only)
+    interrupted = measuring.interruptions_in(period, zone=user.time_zone, only=only)
     decided = measuring.days_in(period, zone=user.time_zone)
     waiting = measuring.waiting_now()
     return {
@@ -51,6 +59,7 @@ def insights_page(user: User, wanted: str, *, at: datetime) -> dict[str, Any]:
             for row in measuring.triggers_in(period)
         ],
         "people": [_person(row) for row in people],
+        "interruptions": [_interruptions(row, days) for row in interrupted],
         "all_people": all_people,
         "bars": bars(decided, period, zone=user.time_zone),
         "decided": sum(row.decisions for row in decided),
@@ -120,6 +129,15 @@ def _person(row: PersonFigures) -> dict[str, Any]:
         "unopened": row.unopened,
         "looked": span_text(row.looked),
         "flags": row.flags,
+    }
+
+
+def _interruptions(row: Interruptions, days: int) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "a_day": f"{row.times / days:.1f}",
+        "most": row.most,
+        "times": row.times,
     }
 
 

@@ -9,6 +9,7 @@ from escalations.acting import dismiss, withdraw
 from escalations.insights.measuring import (
     Period,
     days_in,
+    interruptions_in,
     people_in,
     policies_in,
     triggers_in,
@@ -16,7 +17,7 @@ from escalations.insights.measuring import (
 )
 from escalations.insights.pages import bars, span_text
 from escalations.models import Escalation
-from governance.asking.models import Ask, Sighting
+from governance.asking.models import Ask, Notification, Sighting
 from governance.people.models import Role
 from tests.escalations.acts import ACT, approve, approver, ask, reject
 from tests.factories import NOW, RunnerFactory, UserFactory
@@ -135,6 +136,43 @@ def test_a_day_is_the_readers_day():
     assert moment.date() in {row.day for row in days_in(DURING, zone="UTC")}
 
 
+def told(user, *, at=NOW, into=None, channel="mail", state="accepted"):
+    """Something of the outbox that reached a person, alone or within another mail."""
+    return Notification.objects.create(
+        recipient=user,
+        reason="digest",
+        channel=channel,
+        state=state,
+        step=0,
+        dedupe_key=f"{user.pk} {Notification.objects.count()}",
+        bundled_into=into,
+        created_at=at,
+        due_at=at,
+        settled_at=at if state == "accepted" else None,
+    )
+
+
+def test_what_reached_a_person_counts_and_a_bundle_once():
+    ada = UserFactory(name="Ada")
+    root = told(ada)
+    told(ada, into=root)
+    told(ada, into=root)
+    told(ada, channel="push")
+    told(ada, at=NOW + timedelta(hours=20))
+    told(ada, state="pending")
+    told(ada, at=NOW - timedelta(days=2))
+    (row,) = interruptions_in(DURING, zone="UTC")
+    assert (row.name, row.times, row.most) == ("Ada", 3, 2)
+
+
+def test_the_day_of_an_interruption_is_the_readers():
+    ada = UserFactory(name="Ada")
+    told(ada)
+    told(ada, at=NOW + timedelta(hours=7))
+    most = {zone: interruptions_in(DURING, zone=zone)[0].most for zone in ("UTC", "Asia/Tokyo")}
+    assert most == {"UTC": 2, "Asia/Tokyo": 1}
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
@@ -178,6 +216,23 @@ def test_the_page_takes_as_many_queries_for_many_cases_as_for_one(
         decided(approver(), seen=MINUTE, voted=number * MINUTE + 2 * MINUTE)
     with django_assert_max_num_queries(10):
         assert client.get(reverse("insights"), {"days": "7"}).status_code == 200
+
+
+def test_others_interruptions_are_for_auditors_and_administrators(client, now):
+    mine, other = approver(name="Ada"), approver(name="Ben")
+    for user in (mine, other, other):
+        told(user)
+    for user, sees in (
+        (mine, ["Ada", "0.1", "1"]),
+        (UserFactory(roles=[Role.OWNER]), []),
+        (UserFactory(roles=[Role.AUDITOR]), ["Ada", "0.1", "1", "Ben", "0.3", "2"]),
+        (UserFactory(roles=[Role.ADMINISTRATOR]), ["Ada", "0.1", "1", "Ben", "0.3", "2"]),
+    ):
+        client.force_login(user)
+        rows = client.get(reverse("insights"), {"days": "7"}).context["interruptions"]
+        assert [text for row in rows for text in (row["name"], row["a_day"], str(row["most"]))] == (
+            sees
+        )
 
 
 @pytest.mark.parametrize("days", ["", "x", "0", "99999999999999999999", "7"])
