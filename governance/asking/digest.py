@@ -16,7 +16,14 @@ from django.template.loader import render_to_string
 
 from governance.asking.links import link_for, url_of
 from governance.asking.mail import WORDS, headers_of, length, moment, shown, title_of
-from governance.asking.models import Ask, Held, Notification, Preference, Reason
+from governance.asking.models import (
+    Ask,
+    Held,
+    Notification,
+    NotificationState,
+    Preference,
+    Reason,
+)
 from governance.asking.permissions import NEEDED
 from governance.asking.reaching import Reach
 from governance.people.hours import local, moment_of, quiet_until
@@ -73,6 +80,7 @@ def _close_day(user: User, day: date, *, is_wanted: bool, at: datetime) -> bool:
     Preference.objects.update_or_create(user=user, defaults={"last_digest_on": day})
     if not is_wanted:
         return False
+    _take_back_earlier(user, at)
     until = quiet_until(user.quiet_hours.all(), user.time_zone, at)
     Notification.objects.bulk_create(
         [
@@ -89,6 +97,13 @@ def _close_day(user: User, day: date, *, is_wanted: bool, at: datetime) -> bool:
         ignore_conflicts=True,
     )
     return True
+
+
+def _take_back_earlier(user: User, at: datetime) -> None:
+    """Who comes back from days off gets one digest, not one for each of those days."""
+    Notification.objects.filter(
+        recipient=user, reason=Reason.DIGEST, state=NotificationState.PENDING, attempts=0
+    ).update(state=NotificationState.CANCELLED, settled_at=at)
 
 
 def _waiting(at: datetime) -> dict[int, list[Waiting]]:

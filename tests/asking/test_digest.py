@@ -11,7 +11,7 @@ from governance.asking.dispatch import dispatch
 from governance.asking.links import token_of
 from governance.asking.models import Ask, Notification, Preference, Reason, ReviewLink
 from governance.asking.sweep import sweep
-from governance.people.models import Delegation
+from governance.people.models import Delegation, QuietHours
 from tests.asking.helpers import ask_for
 from tests.asking.test_bundling import die, text_of
 from tests.asking.test_dispatch import close
@@ -73,6 +73,22 @@ def test_what_is_answered_before_the_mail_leaves_is_not_in_it(now, ada):
     dispatch(at=EIGHT)
     assert outgoing.outbox == []
     assert digests().get().state == "cancelled"
+
+
+def test_after_days_off_one_digest_comes_and_not_one_for_each_day(now, ada):
+    QuietHours.objects.create(
+        user=ada, weekdays=list(range(1, 4)), starts=time(0), ends=time(23, 59)
+    )
+    QuietHours.objects.create(
+        user=ada, weekdays=list(range(1, 4)), starts=time(23, 59), ends=time(0)
+    )
+    waiting(now)
+    for day in range(4):
+        enqueue_digests(at=EIGHT + day * DAY)
+        dispatch(at=EIGHT + day * DAY)
+    (mail,) = outgoing.outbox
+    assert "Waiting for 3 days 23 hours" in mail.body
+    assert sorted(row.state for row in digests()) == ["accepted", *["cancelled"] * 3]
 
 
 def test_it_comes_at_the_hour_one_chose_on_ones_own_clock(now):
