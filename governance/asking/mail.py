@@ -89,8 +89,10 @@ AFTERWARDS: dict[str, tuple[str, str]] = {
     ),
     "proposal": (
         "Make a rule of it?",
-        "People answered a question of your agent the same way again and again. Its page leads to "
-        "a proposed rule, which you take or decline.",
+        (
+            "People answered a question of your agent the same way again and again. Its page leads"
+            " to a proposed rule, which you take or decline."
+        ),
     ),
 }
 # These ask nothing of their reader.

@@ -72,14 +72,22 @@ class Mailbox:
         return [message for message in self.messages if address in str(message["To"])]
 
     def wait_for(self, address: str, *, count: int = 1, about: str = "") -> EmailMessage:
-        """The newest of at least ``count`` mails to somebody whose subject holds ``about``."""
+        """The newest of at least ``count`` mails to somebody about something.
+
+        It stands in the subject, or in the text of a mail that brings many notices.
+        """
 
         def found() -> list[EmailMessage]:
-            mails = [mail for mail in self.to(address) if about in str(mail["Subject"])]
+            mails = [mail for mail in self.to(address) if about in _topics_of(mail)]
             return mails if len(mails) >= count else []
 
         mails = eventually(found, what=f"{count} mails to {address} about {about!r}")
         return mails[-1]  # type: ignore[index]
+
+
+def _topics_of(message: EmailMessage) -> str:
+    subject = str(message["Subject"])
+    return text_of(message) if "questions wait for you" in subject else subject
 
 
 def text_of(message: EmailMessage) -> str:
