@@ -33,8 +33,8 @@ from governance.people.models import QuietHours, User
 # Longer than the worker's hard time limit: nobody takes a row from a worker that still lives.
 LEASE = timedelta(minutes=3)
 HOUR = timedelta(hours=1)
-# From so many due notices of one person on they go out in one mail.
-BUNDLE_FROM, MOST_IN_BUNDLE = 3, 50
+# From so many due notices of one person on they go out in one mail; sooner where some were held.
+BUNDLE_FROM, BUNDLE_HELD_FROM, MOST_IN_BUNDLE = 3, 2, 50
 DISPATCH = system("dispatch")
 # What the ladder says: a newer notice takes the place of an older one that did not get out.
 OF_THE_LADDER = (Reason.ASKED, Reason.REMINDER, Reason.NUDGE)
@@ -192,7 +192,8 @@ def _company(first: Notification, at: datetime) -> Claim | None:
     """All that goes out in one message with this row; None where another worker is at it."""
     if first.bundled_into_id is None and first.attempts == 0:
         together = [first, *_same_person(first, at)]
-        return Claim(first, together if len(together) >= BUNDLE_FROM else [first])
+        least = BUNDLE_HELD_FROM if any(one.held for one in together) else BUNDLE_FROM
+        return Claim(first, together if len(together) >= least else [first])
     root_id = first.bundled_into_id or first.pk
     root = _locked(Notification.objects.filter(pk=root_id)).first()
     if root is None:
@@ -213,6 +214,7 @@ def _has_enough(notice: Notification, at: datetime) -> bool:
 
 
 def _same_person(first: Notification, at: datetime) -> list[Notification]:
+    """What else is due for this person. What must wake them is not hidden among the rest."""
     if first.channel != Channel.MAIL or first.reason == Reason.DIGEST:
         return []
     others = Notification.objects.filter(
@@ -222,6 +224,7 @@ def _same_person(first: Notification, at: datetime) -> list[Notification]:
         due_at__lte=at,
         attempts=0,
         bundled_into=None,
+        ask__wakes_people=first.question.wakes_people,
     )
     others = others.exclude(pk=first.pk).exclude(reason=Reason.DIGEST)
     return list(_locked(others.order_by("due_at", "id"))[: MOST_IN_BUNDLE - 1])

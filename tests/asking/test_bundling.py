@@ -220,3 +220,22 @@ def test_the_limit_of_one_person_holds_up_no_other(now, postbox, approver, setti
     asked(at, 1)
     dispatch(at=at)
     assert [mail["To"] for mail in postbox.mails[1:]] == [other.email]
+
+
+def test_two_that_were_held_come_in_one_mail(now, postbox, approver, settings):
+    settings.MAILS_PER_HOUR = 1
+    at = send_apart(now, postbox, 1)
+    asked(at, 2)
+    dispatch(at=at)
+    dispatch(at=now + HOUR)
+    assert [mail["Subject"] for mail in postbox.mails[1:]] == ["2 questions wait for you"]
+
+
+def test_what_wakes_people_is_not_hidden_among_the_rest(now, postbox, approver):
+    *_, urgent = asked(now, 4)
+    Ask.objects.filter(pk=urgent.pk).update(wakes_people=True)
+    dispatch(at=now)
+    assert sorted(mail["Subject"] for mail in postbox.mails) == [
+        "3 questions wait for you",
+        f"Decision needed: ESC-4: {urgent.title}",
+    ]
