@@ -1,5 +1,6 @@
 """Structured matchers: their schema, their words, and whether one covers another. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -11,6 +12,9 @@ from governance.base.errors import InvalidInput
 MOST_MATCHERS = 40
 MOST_VALUES = 200
 LONGEST_VALUE = 300
+# Such as ``a**/b``: the only wildcard that has to be tried at every place.
+MOST_INSIDE = 2
+_INSIDE_A_NAME = re.compile(r"[^/*!]\*\*/|\*\*\*/")
 Access = Literal["read", "write", "look"]
 Op = Literal["=", "!=", "~", ">", ">=", "<", "<=", "exists"]
 # Every one of these must hold; of the other lists one is enough.
@@ -93,6 +97,8 @@ def _wrong(matcher: Matcher) -> str:
         return f"it has more than {MOST_VALUES} values."
     if any(not value.strip() or len(value) > LONGEST_VALUE for value in values):
         return f"a value is empty or longer than {LONGEST_VALUE} characters."
+    if any(len(_INSIDE_A_NAME.findall(path)) > MOST_INSIDE for path in matcher.paths):
+        return f"** stands inside a name more than {MOST_INSIDE} times in one path."
     return "paths only exclude." if matcher.paths and not parted(matcher.paths)[0] else ""
 
 

@@ -169,13 +169,38 @@ def _name_test(globs: tuple[str, ...], name: Callable[[Act], str]) -> Test:
 def path_pattern(glob: str) -> str:
     """A glob as a pattern; one without a leading slash stands at any depth."""
     plain = path_of(glob).casefold()
-    prefix = "" if plain.startswith(("/", "~")) else r"(?:.*/)?"
-    body = ""
-    for part in re.split(r"(\*\*/?|\*|\?)", plain):
-        whole = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(part)
-        body += re.escape(part) if whole is None else whole
+    prefix = "" if plain.startswith(("/", "~")) else "**/"
     # What lies under a matched folder is matched as well.
-    return f"{prefix}{body}(?:/.*)?"
+    return f"{_deep(prefix + plain)}(?:/.*)?"
+
+
+def _deep(glob: str) -> str:
+    """Whatever stands between two ``**`` is found where it comes first and never looked for again.
+
+    So no path takes a time that grows with the power of the wildcards. It changes nothing that is
+    matched, since what follows may begin anywhere behind; but ``a**/b`` may go on at once or in
+    another folder, so there the place of ``a`` is looked for again.
+    """
+    first, *rest = re.split(r"(\*\*/?)", glob)
+    deeps, runs = ["", *rest[::2]], [first, *rest[1::2]]
+    pattern = ""
+    for deep, run, then in zip(deeps, runs, [*deeps[1:], None], strict=True):
+        ahead = {"": "", "**": ".*?", "**/": "(?:.*?/)??"}[deep]
+        part = ahead + _flat(run, is_last=then is None)
+        may_go_on = run.endswith("/") or not (run or deep == "**")
+        is_first_best = then == "**" or (then == "**/" and may_go_on)
+        pattern += f"(?>{part})" if is_first_best else part
+    return pattern
+
+
+def _flat(glob: str, *, is_last: bool) -> str:
+    """The same for ``*`` within a folder; only what the end of the path follows is tried again."""
+    first, *rest = (re.escape(part).replace(r"\?", "[^/]") for part in re.split(r"\*+", glob))
+    if not rest:
+        return first
+    *between, last = rest
+    middle = "".join(f"(?>[^/]*?{part})" for part in between)
+    return f"{first}{middle}[^/]*?{last}"
 
 
 def _paths(globs: tuple[str, ...]) -> re.Pattern[str]:

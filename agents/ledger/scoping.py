@@ -6,7 +6,7 @@ what the pattern does not name is not covered.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from agents.ledger.matchers import (
     CommandMatcher,
     Matcher,
     as_json,
+    parted,
     read_matchers,
 )
 from agents.ledger.matching import Fit, matches
@@ -27,6 +28,7 @@ from governance.base.errors import InvalidInput
 _PLAIN = re.compile(r"[\w@%+:,./=-]+(?:[ \n][\w@%+:,./=-]+)*", re.ASCII)
 _SETTING = re.compile(r"[A-Za-z_]\w*\+?=")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?", re.ASCII)
+_SAYS_SOMETHING = re.compile(r"\w")
 _BOUNDS = frozenset({">", ">=", "<", "<="})
 
 
@@ -41,7 +43,21 @@ def read_pattern(value: Any) -> Matcher:
         raise InvalidInput(
             "A pattern names a kind of act, a target, a command or files.", code="bad_pattern"
         )
+    if not _bounds_something(matcher):
+        raise InvalidInput("Wildcards alone bound no act: name what you mean.", code="bad_pattern")
     return matcher
+
+
+def _bounds_something(matcher: Matcher) -> bool:
+    """Whether one facet names something in each of its values; a command names its program."""
+    if matcher.command and not _all_named(matcher.command.program):
+        return False
+    facets = (matcher.tool, matcher.kind, matcher.target, parted(matcher.paths)[0])
+    return matcher.command is not None or any(map(_all_named, facets))
+
+
+def _all_named(globs: Sequence[str]) -> bool:
+    return bool(globs) and all(_SAYS_SOMETHING.search(glob) for glob in globs)
 
 
 def stored_pattern(value: Any) -> dict[str, Any]:
