@@ -32,13 +32,17 @@ class Scope:
         return self.kind != PermitScope.ONCE
 
     @property
+    def is_usual(self) -> bool:
+        return not self.is_wider and self.until is None
+
+    @property
     def most_uses(self) -> int:
         return (self.uses or MOST_USES) if self.is_wider else 1
 
 
 def kept(scope: Scope | None) -> dict[str, Any]:
-    """For ``Ballot.scope``; empty for the exact act, once."""
-    if scope is None or not scope.is_wider:
+    """For ``Ballot.scope``; empty for the exact act, once, as long as permits usually last."""
+    if scope is None or scope.is_usual:
         return {}
     return {
         "scope": str(scope.kind),
@@ -73,13 +77,13 @@ def checked(
     at: datetime,
 ) -> Scope | None:
     """The scope as it may be kept, or a refusal that says what is wrong with it."""
-    if scope is None or not scope.is_wider:
+    if scope is None or scope.is_usual:
         return None
     if action is None:
         raise InvalidInput("No act is asked for: there is nothing to permit.", code="bad_scope")
     if scope.kind not in PermitScope.values:
         raise InvalidInput(f"A scope is one of {', '.join(PermitScope.values)}.", code="bad_scope")
-    if scope.kind not in rules.permit_scopes:
+    if scope.is_wider and scope.kind not in rules.permit_scopes:
         label = PermitScope(scope.kind).label.lower()
         raise NotPermitted(f"The policy of this case does not allow: {label}.", code="scope")
     _check_numbers(scope, at)
@@ -119,7 +123,7 @@ def joint(ballots: Sequence[Ballot]) -> Scope:
     scopes = [of_kept(ballot.scope) for ballot in ballots]
     first, *others = scopes
     if any((one.kind, one.pattern) != (first.kind, first.pattern) for one in others):
-        return Scope()
+        return Scope(until=_earliest(one.until for one in scopes))
     return Scope(
         kind=first.kind,
         uses=min(one.most_uses for one in scopes),

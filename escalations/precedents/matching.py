@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 from agents.changes import ChangeClass
 from agents.comparing import comparison_with
 from agents.ledger.actions import act_digest
+from agents.models import Permit
 from agents.suspensions import suspensions_on
 from escalations.answers import request_of
-from escalations.models import Escalation, Option, StandingDecision
+from escalations.demands import asked_option
+from escalations.demands import why_not as not_for
+from escalations.models import Escalation, Option, Outcome, StandingDecision
 from escalations.permissions import excluded_people
 from governance.asking.models import Ask, Authentication
 from governance.asking.policies.rules import Rules
@@ -93,8 +96,7 @@ def _one_person_is_enough(
     if LEVELS.index(rules.authentication) > LEVELS.index(then.authentication):
         return "The policy asks its deciders to prove more than they did then."
     option = standing.source.ballot.option
-    demanded = rules.authorities.keys() - then.authorities.keys()
-    if option is not None and demanded & {option.key, _authority(case, option.key)}:
+    if option is not None and not_for(asked_option(case, option.key), rules, standing.author):
         return "The policy says by now who may choose this option."
     return ""
 
@@ -132,6 +134,20 @@ def _act(standing: StandingDecision, case: Escalation, ask: Ask, at: datetime) -
 def _option(standing: StandingDecision, case: Escalation, ask: Ask, at: datetime) -> str:
     if standing.source.ballot.option and answered_option(standing, case) is None:
         return "The option that was chosen is not offered."
+    return ""
+
+
+def _outcome(standing: StandingDecision, case: Escalation, ask: Ask, at: datetime) -> str:
+    """What went wrong once is looked at by people the next time."""
+    source = standing.source.escalation
+    answered = Escalation.objects.filter(ballots__standing=standing.pk)
+    cases = [source.pk, *answered.values_list("pk", flat=True)]
+    broken = [{"kept": False}]
+    if Outcome.objects.filter(escalation__in=cases, constraints__contains=broken).exists():
+        return "A constraint of it was reported as broken."
+    permits = Permit.objects.filter(source__in=[f"escalation:ESC-{pk}" for pk in cases])
+    if permits.exclude(revoked_at=None).exists():
+        return "A permit of it was taken back."
     return ""
 
 
@@ -173,6 +189,7 @@ _CHECKS: tuple[Check, ...] = (
     _fits,
     _act,
     _option,
+    _outcome,
     _agent,
     _version,
     _law,
