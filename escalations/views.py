@@ -146,6 +146,7 @@ def _prove(
     request: HttpRequest, case: Escalation, user: User, forms: dict[str, Any], refusal: NotPermitted
 ) -> HttpResponse:
     """Lead to the proof that is missing; every word that was written is there afterwards."""
+    record(refusal, by=actor_of(user), where=f"POST {request.path}")
     keep_draft(request, case.subject)
     where = way_to_prove(
         request, str(refusal.details["needs"]), then=f"{case.get_absolute_url()}#decide"

@@ -157,6 +157,7 @@ def _prove(
     request: HttpRequest, case: Escalation, form: StandingForm, refusal: NotPermitted
 ) -> HttpResponse:
     """Lead to the proof that is missing; every word that was written is there afterwards."""
+    record(refusal, by=actor_of(person(request)), where=f"POST {request.path}")
     signed_in.keep_draft(request, _draft_name(case))
     then = reverse("case-standing", args=[case.ref])
     if where := signed_in.way_to_prove(request, str(refusal.details["needs"]), then=then):
