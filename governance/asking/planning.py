@@ -93,7 +93,7 @@ def _step_awake(ask: Ask, move: Move, ladder: Ladder, reach: Reach, reached: Rea
 
 
 def _is_quiet(ask: Ask, move: Move) -> bool:
-    """Until its second step such a question is told in the daily digest alone."""
+    """Until its second step who gets a daily digest is told of such a question there alone."""
     return ask.in_digest and move.step == 0
 
 
@@ -101,7 +101,8 @@ def _tell(plan: Plan, reached: Reached, reach: Reach) -> None:
     ask, move = plan.ask, plan.move
     snoozed = [one for one in reached.told if reach.is_snoozed(ask, one.user)]
     people = [one for one in reached.told if one not in snoozed]
-    plan.told = [] if _is_quiet(ask, move) else people
+    waits = [one for one in people if _is_quiet(ask, move) and reach.has_digest(ask, one.user)]
+    plan.told = [one for one in people if one not in waits]
     data: dict[str, Any] = {
         "ask": ask.pk,
         "step": move.step + 1,
@@ -113,8 +114,8 @@ def _tell(plan: Plan, reached: Reached, reach: Reach) -> None:
         data["on_behalf_of"] = instead
     if snoozed:
         data["snoozed"] = [one.user.subject for one in snoozed]
-    if _is_quiet(ask, move):
-        data["in_digest"] = [one.user.subject for one in people]
+    if waits:
+        data["in_digest"] = [one.user.subject for one in waits]
     plan.events.append(("ask.reminded" if move.repeats else "ask.step", data))
     for one in plan.told:
         _note_held(plan, one, reach)

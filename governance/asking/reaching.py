@@ -8,16 +8,20 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from allauth.account.models import EmailAddress
 from django.db.models.functions import Lower
 
 from governance.asking import bounces
 from governance.asking.audiences import Audiences, nobody_named
-from governance.asking.models import Ask, PushSubscription, Snooze
+from governance.asking.channels import subscriptions
+from governance.asking.models import Ask, Preference, PushSubscription, Snooze
+from governance.asking.permissions import NEEDED
 from governance.people.absences import Absences, Told
 from governance.people.hours import quiet_until
-from governance.people.models import QuietHours, User
+from governance.people.models import QuietHours, Role, User
+from governance.people.permissions import has
 
 MOST_REASONS = 5
 
@@ -49,7 +53,9 @@ class Reach:
         self._refused = set(bounces.in_force().values_list("user_id", flat=True))
         self._unproven = _unproven()
         browsers = PushSubscription.objects.filter(gone_at=None)
-        self._browsers = set(browsers.values_list("user_id", flat=True))
+        # Without a key no notice reaches any of them.
+        shown = browsers if subscriptions.is_on() else browsers.none()
+        self._browsers = set(shown.values_list("user_id", flat=True))
         self._hours: dict[int, list[QuietHours]] = defaultdict(list)
         for window in QuietHours.objects.filter(user__is_active=True):
             self._hours[window.user_id].append(window)
@@ -78,6 +84,16 @@ class Reach:
     def has_mail(self, user: User) -> bool:
         """Whether mail to this person is expected to arrive."""
         return user.pk not in self._refused and user.pk not in self._unproven
+
+    def has_digest(self, ask: Ask, user: User) -> bool:
+        """Whether this person reads of it in a digest: as approver, or at an hour they chose."""
+        gets_one = Role.APPROVER in user.roles or user.pk in self._digest_readers
+        return gets_one and has(user, NEEDED[ask.kind])
+
+    @cached_property
+    def _digest_readers(self) -> set[int]:
+        chosen = Preference.objects.filter(digest_at__isnull=False)
+        return set(chosen.values_list("user_id", flat=True))
 
     def is_snoozed(self, ask: Ask, user: User) -> bool:
         """Whether this person asked not to be reminded of it for now."""
