@@ -22,6 +22,7 @@ class Plan:
     ask: Ask
     move: Move
     told: list[Told] = field(default_factory=list)
+    last_resort: list[Told] = field(default_factory=list)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
 
@@ -39,8 +40,20 @@ def plan_of(ask: Ask, reach: Reach) -> Plan:
     # A question gets louder: reminders go to those before as well, who are not forgotten higher up.
     if plan.move.repeats or not reached.told:
         first = 0
-    _tell(plan, reach.up_to_step(ask, plan.move.step, first=first), reach)
+    wanted = reach.up_to_step(ask, plan.move.step, first=first)
+    if ladder.is_last(plan.move.step) and not _hears(ask, wanted, reach):
+        _tell_last(plan, reach)
+    _tell(plan, wanted, reach)
     return plan
+
+
+def _hears(ask: Ask, reached: Reached, reach: Reach) -> bool:
+    return any(not reach.is_snoozed(ask, one.user) for one in reached.told)
+
+
+def _tell_last(plan: Plan, reach: Reach) -> None:
+    """No question stands still because all whom its ladder names are away, gone or snoozing."""
+    plan.last_resort = reach.administrators(plan.ask)
 
 
 def _next_move(ask: Ask, ladder: Ladder, at: datetime) -> Move:
@@ -102,7 +115,7 @@ def _tell(plan: Plan, reached: Reached, reach: Reach) -> None:
     snoozed = [one for one in reached.told if reach.is_snoozed(ask, one.user)]
     people = [one for one in reached.told if one not in snoozed]
     waits = [one for one in people if _is_quiet(ask, move) and reach.has_digest(ask, one.user)]
-    plan.told = [one for one in people if one not in waits]
+    plan.told = [*(one for one in people if one not in waits), *plan.last_resort]
     data: dict[str, Any] = {
         "ask": ask.pk,
         "step": move.step + 1,
@@ -114,6 +127,8 @@ def _tell(plan: Plan, reached: Reached, reach: Reach) -> None:
         data["on_behalf_of"] = instead
     if snoozed:
         data["snoozed"] = [one.user.subject for one in snoozed]
+    if plan.last_resort:
+        data["last_resort"] = [one.user.subject for one in plan.last_resort]
     if waits:
         data["in_digest"] = [one.user.subject for one in waits]
     plan.events.append(("ask.reminded" if move.repeats else "ask.step", data))

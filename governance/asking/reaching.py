@@ -81,6 +81,16 @@ class Reach:
                     told[one.user.pk] = one
         return Reached([told[key] for key in sorted(told)])
 
+    def administrators(self, ask: Ask) -> list[Told]:
+        """Whom to tell where a ladder reaches nobody: they can name others, or call somebody.
+
+        Those who are there; where all are away, all the same.
+        """
+        people = User.objects.with_role(Role.ADMINISTRATOR).exclude(pk__in=ask.excluded)
+        able = [user for user in people if not self._why_not(user)]
+        there = [user for user in able if self.absences.of(user) is None]
+        return [Told(user) for user in there or able]
+
     def has_mail(self, user: User) -> bool:
         """Whether mail to this person is expected to arrive."""
         return user.pk not in self._refused and user.pk not in self._unproven
