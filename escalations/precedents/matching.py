@@ -138,7 +138,11 @@ def _option(standing: StandingDecision, case: Escalation, ask: Ask, at: datetime
 
 
 def _outcome(standing: StandingDecision, case: Escalation, ask: Ask, at: datetime) -> str:
-    """What went wrong once is looked at by people the next time."""
+    return went_wrong(standing)
+
+
+def went_wrong(standing: StandingDecision) -> str:
+    """What became of its source or of a case that it answered; people look the next time."""
     source = standing.source.escalation
     answered = Escalation.objects.filter(ballots__standing=standing.pk)
     cases = [source.pk, *answered.values_list("pk", flat=True)]

@@ -21,6 +21,7 @@ from escalations.models import (
 from escalations.permissions import check_may_ask
 from escalations.precedents.forms import DeclineForm, MarkForm, RevokeForm, SearchForm, StandingForm
 from escalations.precedents.making import ask_of, check_may_make
+from escalations.precedents.matching import went_wrong
 from escalations.precedents.proposing import check_may_settle
 from escalations.precedents.searching import (
     decided_cases,
@@ -176,6 +177,8 @@ def _state(one: StandingDecision, at: datetime) -> tuple[str, str]:
         return "neutral", "Expired"
     if one.uses >= one.most_uses:
         return "neutral", "Used up"
+    if went_wrong(one):
+        return "bad", "Stopped"
     return "good", "Answers"
 
 
@@ -191,6 +194,7 @@ def one_standing_page(
     return {
         **_standing(found, at),
         "answered": [ballot.escalation for ballot in found.ballots.all()],
+        "went_wrong": "" if is_over else went_wrong(found),
         "form": None if why_not or is_over else form or RevokeForm(),
         "why_not": "" if is_over else why_not,
     }
