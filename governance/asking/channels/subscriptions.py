@@ -49,7 +49,8 @@ def subscribe(
             code="too_many_browsers",
         )
     one = known or PushSubscription(endpoint=endpoint)
-    one.user, one.p256dh, one.auth, one.label = user, p256dh, auth, label.strip()[:120]
+    one.user, one.p256dh, one.auth = user, p256dh, auth
+    one.label = label.replace("\0", "\ufffd").strip()[:120]
     one.created_at, one.gone_at = at, None
     one.save()
     _record(one, "push.switched_on", user, at)
