@@ -25,10 +25,12 @@ from governance.asking.links import link_for, token_of, word_of
 from governance.asking.models import Ask, PushSubscription
 from governance.asking.reaching import Reach
 from governance.asking.sweep import sweep
+from governance.asking.together.snoozing import snooze_ask
 from governance.audit.models import AuditEvent
 from governance.base.errors import InvalidInput
-from governance.people.models import Membership, Role, Team
+from governance.people.models import Delegation, Membership, Role, Team
 from governance.people.services import issue_key
+from tests.asking.channels.test_webpush import AUTH, BROWSER
 from tests.escalations.acts import ACT, agent, approve, approver, ask, rules_of, version
 from tests.escalations.precedents.acts import again, source, stand
 from tests.factories import NOW, RunnerFactory, UserFactory
@@ -483,3 +485,97 @@ def test_looking_changes_nothing_on_any_page_of_the_engine():
             assert getattr(client, method)(path).status_code in {200, 503}, path
     after = rows_of_all()
     assert [name for name in before if before[name] != after[name]] == []
+
+
+# --- a ladder that names one person
+
+
+def named(case, user):
+    asked = Ask.objects.get(subject=case.subject)
+    usual = {"role": "", "team": None, "delay_s": 0, "repeat_s": 3600, "cap_s": 86400}
+    asked.ladder = [{"position": 1, "audience": "person", "person": user.pk, **usual}]
+    asked.save()
+    return asked
+
+
+def addressees_at(moment):
+    outgoing.outbox.clear()
+    sweep(at=moment)
+    dispatch(at=moment)
+    return sorted(mail.to[0] for mail in outgoing.outbox)
+
+
+def away(person, delegate=None):
+    span = {"starts_at": NOW - HOUR, "ends_at": NOW + 240 * HOUR, "made_at": NOW}
+    Delegation.objects.create(person=person, delegate=delegate, made_by=person, **span)
+
+
+def test_where_the_last_person_is_away_administrators_are_told_again_and_again():
+    ada, admin = approver(), UserFactory(roles=[Role.ADMINISTRATOR])
+    asked = named(ask(risk="low"), ada)
+    away(ada)
+    for n in range(3):
+        assert addressees_at(NOW + n * 24 * HOUR) == [admin.email]
+    asked.refresh_from_db()
+    assert asked.closed_at is None
+
+
+def test_administrators_who_are_all_away_are_told_all_the_same():
+    ada, admin = approver(), UserFactory(roles=[Role.ADMINISTRATOR])
+    named(ask(risk="low"), ada)
+    away(ada)
+    away(admin)
+    assert addressees_at(NOW) == [admin.email]
+
+
+def test_an_administrator_who_is_kept_out_of_it_is_no_last_resort():
+    ada, admin = approver(), UserFactory(roles=[Role.ADMINISTRATOR])
+    asked = named(ask(RunnerFactory(owner=admin), risk="low"), ada)
+    assert admin.pk in asked.excluded
+    away(ada)
+    assert addressees_at(NOW) == []
+
+
+def test_one_who_snoozes_day_after_day_keeps_nothing_from_everybody():
+    ada, admin = approver(), UserFactory(roles=[Role.ADMINISTRATOR])
+    asked = named(ask(risk="low"), ada)
+    assert addressees_at(NOW) == [ada.email]
+    snooze_ask(ask_id=asked.pk, by=ada, until=NOW + 24 * HOUR, reason="Later.", at=NOW + HOUR / 2)
+    assert addressees_at(NOW + HOUR) == [admin.email]
+
+
+def test_where_somebody_is_told_administrators_are_left_alone():
+    ada, ben = approver(), approver()
+    UserFactory(roles=[Role.ADMINISTRATOR])
+    named(ask(risk="low"), ada)
+    away(ada, ben)
+    assert addressees_at(NOW) == addressees_at(NOW + HOUR) == [ben.email]
+
+
+def test_hostile_words_of_colleagues_are_kept_as_words(settings):
+    ada = approver()
+    case = ask(risk="low")
+    asked = Ask.objects.get(subject=case.subject)
+    client = Client(raise_request_exception=False)
+    client.force_login(ada)
+    hostile = "a\0b <script>alert(1)</script> \u202egnp.exe"
+    sent = {"text": hostile, "reason": hostile, "hours": "1", "for": "1", "label": hostile}
+    keys = {"endpoint": "https://push.example.net/x", "p256dh": BROWSER, "auth": AUTH}
+    for path in ("comment/", "snooze/", "hand-over/", "claim/", "nudge/", "watch/"):
+        response = client.post(f"/asks/{asked.pk}/{path}", sent | {"to": "\0"})
+        assert response.status_code < 500, path
+    for path in (f"/cases/{case.ref}/ask/", f"/cases/{case.ref}/dismiss/", "/me/push/on/"):
+        assert client.post(path, sent | keys).status_code < 500, path
+    page = client.get(f"/cases/{case.ref}/").content.decode()
+    assert "<script>alert(1)" not in page
+    assert "\u202e" not in page
+
+
+def test_ten_megabytes_are_refused_and_kept_nowhere():
+    ada = approver()
+    asked = Ask.objects.get(subject=ask(risk="low").subject)
+    client = Client(raise_request_exception=False)
+    client.force_login(ada)
+    response = client.post(f"/asks/{asked.pk}/comment/", {"text": "x" * 10_000_000})
+    assert response.status_code in {400, 413}
+    assert not asked.comments.exists()
