@@ -1,0 +1,1 @@
+"""A week of agents that ask and people who answer, played on the real services."""
