@@ -432,7 +432,7 @@ AMENDMENT_GRACE = timedelta(days=env.int("AMENDMENT_GRACE_DAYS", default=14))
 if timedelta(0) > AMENDMENT_GRACE:
     raise ImproperlyConfigured("AMENDMENT_GRACE_DAYS must not be negative.")
 # More mails an hour nobody gets, but what must wake them; the rest comes together in the next.
-MAILS_PER_HOUR = env.int("MAILS_PER_HOUR", default=12)
+MAILS_PER_HOUR = env.int("MAILS_PER_HOUR", default=3)
 if MAILS_PER_HOUR < 1:
     raise ImproperlyConfigured("MAILS_PER_HOUR must be at least 1.")
 # How long an offline bundle is good for.
