@@ -5,6 +5,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email.message import EmailMessage
 
 import redis
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.utils import timezone
 from escalations.models import Escalation
 from governance.asking.models import Ask, Notification, NotificationState
 from governance.people.models import Runner, User
-from tests.e2e.conftest import Mailbox, eventually
+from tests.e2e.conftest import Mailbox, eventually, text_of
 from tests.escalations.acts import approve, ask, reject
 from tests.faults.conftest import Parts
 from tests.faults.mails import expire_leases, number_of
@@ -62,8 +63,8 @@ class Chaos:
 
     def ask(self) -> None:
         if len(self.cases) - len(self.ended) < 25:
-            task = f"Task {len(self.cases)}"
-            self.cases.append(ask(self.runner, at=timezone.now(), task=task))
+            problem = f"Which way is number {len(self.cases):04}"
+            self.cases.append(ask(self.runner, at=timezone.now(), problem=problem))
 
     def decide(self) -> None:
         waiting = [case for case in self.cases if case.pk not in self.ended]
@@ -96,11 +97,12 @@ class Chaos:
 
     # --- the reckoning ------------------------------------------------------------------------
 
-    def rows_of(self, mail: object) -> list[Notification]:
-        """The notices that one mail told of."""
-        number = number_of(mail)
+    def rows_of(self, mail: EmailMessage) -> list[Notification]:
+        """The notices that one mail told of: what was settled meanwhile is left out of a bundle."""
+        number, said = number_of(mail), text_of(mail)
         rows = Notification.objects.filter(message_id=number)
-        return [*rows, *Notification.objects.filter(bundled_into__message_id=number)]
+        bundled = Notification.objects.filter(bundled_into__message_id=number)
+        return [row for row in [*rows, *bundled] if row.ask and row.ask.title in said]
 
     def lost(self) -> list[str]:
         """Who waits for a decision that nobody told them of; and what only looks delivered."""
@@ -125,7 +127,7 @@ class Chaos:
         later: dict[int, int] = {}
         for place, mail in enumerate(self.mailbox.messages):
             for row in self.rows_of(mail):
-                end = by_subject.get(row.ask.subject)
+                end = by_subject.get(row.question.subject)
                 if end is None or place < end.mails:
                     continue
                 later[row.pk] = later.get(row.pk, 0) + 1
