@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from escalations.models import Escalation
 from governance.asking.models import Ask, Notification, NotificationState
+from governance.asking.outbox import LEASE
 from governance.people.models import Runner, User
 from tests.e2e.conftest import Mailbox, eventually, text_of
 from tests.escalations.acts import approve, ask, reject
@@ -20,6 +21,7 @@ from tests.faults.conftest import Parts
 from tests.faults.mails import expire_leases, number_of
 
 WORKERS, BEATS = 3, 2
+LONGEST_MAIL = timedelta(seconds=5)
 S = NotificationState
 
 
@@ -54,7 +56,7 @@ class Chaos:
         until = time.monotonic() + seconds
         next_kill = time.monotonic() + kill_every / 2
         while time.monotonic() < until:
-            acts = [self.ask, self.decide, expire_leases, self.forget, lambda: None]
+            acts = [self.ask, self.decide, self.free, self.forget, lambda: None]
             self.chance.choices(acts, [6, 4, 3, 1, 8])[0]()
             if time.monotonic() > next_kill:
                 next_kill = time.monotonic() + kill_every * self.chance.uniform(0.7, 1.3)
@@ -89,6 +91,13 @@ class Chaos:
         those.remove(victim)
         those.append(self.parts.start(kind))
         self.kills += kind == "worker"
+
+    def free(self) -> None:
+        """The leases of dead workers run out; a living one has done its mail long before."""
+        taken = Notification.objects.filter(state=S.SENDING)
+        taken.filter(lease_until__lt=timezone.now() + LEASE - LONGEST_MAIL).update(
+            lease_until=timezone.now() - timedelta(seconds=1)
+        )
 
     def forget(self) -> None:
         """The broker loses all that it holds."""

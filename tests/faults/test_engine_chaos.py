@@ -25,7 +25,7 @@ from tests.faults.mails import send_to
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 S = NotificationState
 IS_LONG = os.environ.get("LONG_TESTS") == "1"
-SECONDS, KILL_EVERY = (75, 2) if IS_LONG else (12, 2)
+SECONDS, KILL_EVERY = (75, 2.5) if IS_LONG else (12, 2)
 
 
 def test_17_random_kills_lose_nothing_and_tell_nobody_after_the_decision(
