@@ -61,10 +61,10 @@ def nudge(*, ask_id: int, by: User, at: datetime) -> list[Told]:
 def _check(by: Any, ask: Ask, at: datetime) -> None:
     check_may_read(by, ask)
     if ask.step < 0:
-        first = moment(ask.next_action_at)
+        first = moment(ask.next_action_at, by.time_zone)
         raise Conflict(f"Nobody was told yet. The first notice goes out on {first}.", code="early")
     if ask.nudged_at is not None and at - ask.nudged_at < PAUSE:
-        again = moment(ask.nudged_at + PAUSE)
+        again = moment(ask.nudged_at + PAUSE, by.time_zone)
         raise Conflict(
             "People were nudged less than four hours ago. You can do it again from"
             f" {again} on; reminders go on meanwhile.",

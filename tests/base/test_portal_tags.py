@@ -149,3 +149,20 @@ def test_initials_are_one_or_two_letters():
 def test_every_icon_a_sample_names_is_in_the_sprite():
     context = samples(NOW)
     assert {event["icon"] for event in context["timeline"]} <= set(context["icons"])
+
+
+class Reader:
+    def __init__(self, time_zone: str) -> None:
+        self.time_zone = time_zone
+
+
+def test_the_title_of_a_moment_is_on_the_clock_of_its_reader_and_names_the_zone():
+    html = rendered("{% when at %} {% clock at %}", at=NOW, user=Reader("Asia/Tokyo"))
+    assert 'title="Tuesday 24 November 2026, 21:00:00 JST (Asia/Tokyo)"' in html
+    assert "21:00:00 JST" in html.partition("</time>")[2]
+    assert 'datetime="2026-11-24T12:00:00+00:00"' in html
+
+
+def test_a_zone_that_nobody_knows_any_more_reads_as_utc():
+    html = rendered("{% when at %}", at=NOW, user=Reader("Mars/Olympus"))
+    assert "12:00:00 UTC" in html

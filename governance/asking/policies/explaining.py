@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from governance.asking.audiences import names_of
@@ -17,9 +17,16 @@ from governance.asking.policies.matching import why
 from governance.asking.reaching import moment_in_words
 from governance.audit.models import AuditEvent
 from governance.history.services import names_of as names_of_actors
+from governance.people.hours import local
 from governance.people.models import Team
+from governance.people.own_time import UTC_NAME
 
-TOLD = ("ask.step", "ask.reminded", "ask.step_reached_nobody", "ask.step_asleep", "notice.held")
+TOLD = (
+    *("ask.step", "ask.reminded", "ask.step_reached_nobody", "ask.step_asleep", "notice.held"),
+    *("ask.nudged", "ask.handed_over"),
+)
+MOMENT = "%d %B %Y, %H:%M"
+_MOMENT = re.compile(r"\b(\d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d) UTC\b")
 _PERSON = re.compile(r"\buser:\d+")
 LATEST = 200
 MOST_NAMES = 6
@@ -28,14 +35,26 @@ MOST_NAMES = 6
 @dataclass(frozen=True, slots=True)
 class _Event:
     kind: str
+    actor: str
     at: datetime
     data: Mapping[str, Any]
 
 
-def explanation(ask: Ask, *, at: datetime) -> list[str]:
-    """One sentence each, in the order in which things happened and will happen."""
+def explanation(ask: Ask, *, at: datetime, zone: str = UTC_NAME) -> list[str]:
+    """One sentence each, in the order in which things happened and will, on the reader's clock."""
     ladder = [who[:1].lower() + who[1:] for who in names_of(ask.ladder)]
-    return [policy_sentence(ask), *_told(ask, ladder), *_next(ask, ladder, at)]
+    sentences = [policy_sentence(ask), *_told(ask, ladder), *_next(ask, ladder, at)]
+    return [on_clock(sentence, zone) for sentence in sentences]
+
+
+def on_clock(sentence: str, zone: str) -> str:
+    """The moments of a sentence, which the history keeps in UTC, on the clock of a zone."""
+    return _MOMENT.sub(lambda found: _there(found[1], zone), sentence)
+
+
+def _there(moment: str, zone: str) -> str:
+    there = local(datetime.strptime(moment, MOMENT).replace(tzinfo=UTC), zone)
+    return f"{there.day} {there:%B %Y, %H:%M %Z}"
 
 
 def policy_sentence(ask: Ask) -> str:
@@ -57,7 +76,8 @@ def policy_sentence(ask: Ask) -> str:
 def _told(ask: Ask, ladder: list[str]) -> Iterator[str]:
     """Each step that was reached, and the reminders after it in one sentence."""
     events = _events(ask)
-    names = names_of_actors({actor for event in events for actor in _actors(event.data)})
+    people = {actor for event in events for actor in _actors(event.data)}
+    names = names_of_actors(people | {event.actor for event in events})
     reminders: list[_Event] = []
     for event in events:
         if event.kind == "ask.reminded":
@@ -72,7 +92,7 @@ def _told(ask: Ask, ladder: list[str]) -> Iterator[str]:
 def _events(ask: Ask) -> list[_Event]:
     found = AuditEvent.objects.filter(stream=ask.subject, kind__in=TOLD).order_by("-number")
     events = [
-        _Event(event.kind, event.at, json.loads(bytes(event.body))["data"])
+        _Event(event.kind, event.actor, event.at, json.loads(bytes(event.body))["data"])
         for event in found[:LATEST]
     ]
     return [event for event in reversed(events) if event.data.get("ask") == ask.pk]
@@ -84,8 +104,7 @@ def _actors(data: Mapping[str, Any]) -> Iterator[str]:
     for one, other in data.get("on_behalf_of", {}).items():
         yield from (one, other)
     yield from _PERSON.findall(data.get("because", ""))
-    if "recipient" in data:
-        yield data["recipient"]
+    yield from (data[name] for name in ("recipient", "to") if name in data)
 
 
 def _with_names(because: str, names: Mapping[str, str]) -> str:
@@ -99,13 +118,24 @@ def _sentence(event: _Event, ladder: list[str], names: Mapping[str, str]) -> str
         until = moment_in_words(datetime.fromisoformat(data["until"]))
         why_held = data.get("because", "quiet hours")
         return f"The mail to {_named([data['recipient']], names)} waits until {until}: {why_held}."
+    if event.kind == "ask.handed_over":
+        return (
+            f"{when}: {_by(event, names)} handed it to {_named([data['to']], names)}, who was told."
+        )
     who = _audience(data["step"], ladder)
+    if event.kind == "ask.nudged":
+        people = f"{_named(data['told'], names)} {_was(data['told'])} told once more"
+        return f"{when}: {people}, because {_by(event, names)} asked for it."
     if event.kind == "ask.step_reached_nobody":
         because = _with_names(data.get("because") or "nobody there may answer", names)
         return f"{when}: step {data['step']} ({who}) reached nobody, because {because}."
     if event.kind == "ask.step_asleep":
         return f"{when}: step {data['step']} ({who}) was passed: {data['because']}."
     return f"{when}: {_reached(data, names)}, because step {data['step']} names {who}."
+
+
+def _by(event: _Event, names: Mapping[str, str]) -> str:
+    return _named([event.actor], names)
 
 
 def _reached(data: Mapping[str, Any], names: Mapping[str, str]) -> str:

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django import template
 from django.template.loader import render_to_string
@@ -49,30 +50,48 @@ def badge(value: str, tone: str, label: str = "") -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def when(context: template.Context, at: datetime | None, empty: str = "never") -> SafeString:
-    """A moment: relative in the text, absolute in the title, exact for machines."""
+    """A moment: relative in the text, on the reader's clock in the title, exact for machines."""
     if at is None:
         return format_html('<span class="muted">{}</span>', empty)
     now = context.get("now") or timezone.now()
+    zone = zone_of_reader(context)
     return format_html(
         '<time datetime="{}" title="{}" data-live>{}</time>',
         at.isoformat(timespec="seconds"),
-        _absolute(at),
-        relative(at, now=now),
+        _absolute(at, zone),
+        relative(at, now=now, zone=zone),
     )
 
 
-def _absolute(at: datetime) -> str:
-    local = timezone.localtime(at) if timezone.is_aware(at) else at
-    return f"{local:%A} {local.day} {local:%B %Y, %H:%M:%S} {local.tzname() or ''}".strip()
+def zone_of_reader(context: template.Context) -> tzinfo:
+    """The zone of the person who is signed in; the portal's own for everybody else."""
+    name = getattr(context.get("user"), "time_zone", "")
+    try:
+        return ZoneInfo(name) if name else timezone.get_current_timezone()
+    except (ZoneInfoNotFoundError, ValueError):
+        return timezone.get_current_timezone()
 
 
-def relative(at: datetime, *, now: datetime) -> str:
+@register.simple_tag(takes_context=True)
+def clock(context: template.Context, at: datetime) -> str:
+    """``03:51:27 JST``: a moment of today on the reader's clock."""
+    return f"{at.astimezone(zone_of_reader(context)):%H:%M:%S %Z}"
+
+
+def _absolute(at: datetime, zone: tzinfo) -> str:
+    """``Wednesday 25 November 2026, 12:51:27 JST (Asia/Tokyo)``."""
+    local = at.astimezone(zone) if timezone.is_aware(at) else at
+    place = f" ({zone})" if str(zone) != (local.tzname() or "") else ""
+    return f"{local:%A} {local.day} {local:%B %Y, %H:%M:%S} {local.tzname() or ''}{place}".strip()
+
+
+def relative(at: datetime, *, now: datetime, zone: tzinfo = UTC) -> str:
     """``3 min ago``, ``in 2 h``; beyond a month the date itself."""
     seconds = (at - now).total_seconds()
     if abs(seconds) < _MINUTE:
         return "just now" if seconds <= 0 else "in a moment"
     if abs(seconds) >= 30 * _DAY:
-        local = timezone.localtime(at) if timezone.is_aware(at) else at
+        local = at.astimezone(zone) if timezone.is_aware(at) else at
         return f"{local.day} {local:%b %Y}"
     amount = _amount(timedelta(seconds=abs(seconds)))
     return f"in {amount}" if seconds > 0 else f"{amount} ago"
