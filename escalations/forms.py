@@ -83,6 +83,16 @@ class DecideForm(forms.Form):
             self.fields["reason"].help_text = REASON_BY_POLICY
 
     @property
+    def needs_reason(self) -> bool:
+        """Whether the policy asks for a reason, whatever is chosen."""
+        return self.fields["reason"].help_text == REASON_BY_POLICY
+
+    @property
+    def says_more(self) -> bool:
+        """Whether anything stands in the fields that are folded away at first."""
+        return any(self[name].value() for name in ("next_steps", "context", "constitutional_notes"))
+
+    @property
     def approves(self) -> bool:
         return str(self.cleaned_data["choice"]).startswith(OPTION)
 

@@ -1,5 +1,6 @@
 """What the page of a case shows: the stored request, and apart from it what the portal knows."""
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from escalations.answers import (
     suspended_because,
 )
 from escalations.cases import NO_SUCH_CASE
+from escalations.following.follow_ups import STOP_AGENT
 from escalations.following.pages import following_of, outcome_lines
 from escalations.forms import AskRunnerForm, DecideForm, DismissForm, RevokeForm, ScopeForm
 from escalations.inbox import next_action, stopped
@@ -71,7 +73,7 @@ SAYINGS: dict[str, tuple[str, str, str]] = {
     "ask.seen": ("saw what is asked", "eye", ""),
     "ask.claimed": ("looks at it", "eye", "info"),
     "ask.claim_released": ("looks at it no more", "eye", ""),
-    "ask.handed_over": ("handed the question to a colleague", "person", "info"),
+    "ask.handed_over": ("handed the question over", "person", "info"),
     "ask.snoozed": ("is not reminded for a while", "clock", ""),
     "ask.snooze_ended": ("is reminded again", "bell", ""),
     "ask.commented": ("said something to colleagues", "message", ""),
@@ -83,6 +85,15 @@ SAYINGS: dict[str, tuple[str, str, str]] = {
     "permit.spent": ("used the permit", "shield", ""),
     "permit.revoked": ("took the permit back", "shield", "bad"),
     "permit.looked_after": ("reminded people of the permit", "bell", "waiting"),
+}
+
+# Events that name somebody, and the word before the name.
+WITH_RECIPIENT = {
+    "notice.accepted": "to",
+    "notice.failed": "to",
+    "notice.cancelled": "to",
+    "notice.held": "for",
+    "ask.handed_over": "to",
 }
 
 
@@ -126,7 +137,7 @@ def case_page(
         "case": shown_case(file, at),
         "options": options_for(user, case, rules) if is_open else _options(case),
         "ask": _ask(ask, ladder) if ask and is_open else None,
-        "explanation": explanation(ask, at=at) if ask else [],
+        "explanation": explanation(ask, at=at, zone=user.time_zone) if ask else [],
         "together": together_of(user, ask, at=at),
         "policy_text": policy_text(ask, case, list(case.ballots.all())) if ask else "",
         "messages_thread": [_message(message) for message in case.messages.all()],
@@ -139,6 +150,7 @@ def case_page(
         "why_me": why_me(user, case, ask, ladder) if allowed else refusal,
         "may_decide": allowed and is_open,
         "suspended": _suspended(file),
+        "stop_agent": _where_to_stop(file, user),
         "refusal": refusal,
         "seen_by": _seen_by(ask),
         "timeline": timeline(case),
@@ -152,6 +164,15 @@ def _suspended(file: CaseFile) -> str:
     if file.case.is_unresolved:
         return suspended_because(file.case)
     return "" if file.is_revoked else file.suspended
+
+
+def _where_to_stop(file: CaseFile, user: User) -> str:
+    """Where to suspend the agent, if people chose to stop it and nobody has suspended it yet."""
+    option = file.decision.ballot.option if file.decision else None
+    wants = file.case.follows_up_id and option is not None and option.key == STOP_AGENT
+    if not wants or not has(user, Permission.SUSPEND) or suspended_because(file.case):
+        return ""
+    return f"{file.case.agent.get_absolute_url()}#suspend-title"
 
 
 def _options(case: Escalation) -> list[dict[str, Any]]:
@@ -186,6 +207,8 @@ def shown_case(file: CaseFile, at: datetime) -> dict[str, Any]:
         "agent_version": case.version,
         "stopped": stopped(case),
         "is_open": case.is_unresolved,
+        "by_portal": case.follows_up_id is not None,
+        "risk_reasons": _risk_reasons(case),
         "problem": request.get("problem") or request.get("task") or case.title,
         "task": request.get("task", ""),
         "attempted": request.get("attempted", []),
@@ -207,9 +230,18 @@ def shown_case(file: CaseFile, at: datetime) -> dict[str, Any]:
     }
 
 
+def _risk_reasons(case: Escalation) -> list[str]:
+    """A question of the portal's own claims nothing for the runner."""
+    reasons: list[str] = case.risk_reasons
+    if case.follows_up_id is None:
+        return reasons
+    others = [reason for reason in reasons if "runner claims" not in reason]
+    return ["A promise was broken: the portal asks about that as high risk.", *others]
+
+
 _COLUMNS = (
     *("id", "ref", "title", "status", "tone", "agent", "runner", "environment", "project"),
-    *("instance", "run", "risk", "risk_reasons", "blocking", "opened_at", "wait_until"),
+    *("instance", "run", "risk", "blocking", "opened_at", "wait_until"),
     *("findings", "request_sha256", "settled_at", "settled_reason"),
 )
 
@@ -294,12 +326,23 @@ def _seen_by(ask: Ask | None) -> list[dict[str, Any]]:
 def timeline(case: Escalation) -> list[dict[str, Any]]:
     """The history of the case in words, the oldest first."""
     events = list(AuditEvent.objects.filter(stream=case.subject).order_by("number"))
-    names = names_of({event.actor for event in events})
-    return [_saying(event, names) for event in events]
+    to = {event.pk: _to_whom(event) for event in events}
+    names = names_of({*(event.actor for event in events), *filter(None, to.values())})
+    return [_saying(event, names, to[event.pk]) for event in events]
 
 
-def _saying(event: AuditEvent, names: dict[str, str]) -> dict[str, Any]:
+def _to_whom(event: AuditEvent) -> str:
+    """Who got what the event tells of."""
+    if event.kind not in WITH_RECIPIENT:
+        return ""
+    data = json.loads(bytes(event.body))["data"]
+    return str(data.get("recipient") or data.get("to") or "")
+
+
+def _saying(event: AuditEvent, names: dict[str, str], to: str) -> dict[str, Any]:
     plain = event.kind.partition(".")[2].replace("_", " ")
     text, icon, tone = SAYINGS.get(event.kind, (plain, "clock", ""))
+    if name := names.get(to):
+        text = f"{text} {WITH_RECIPIENT[event.kind]} {name}"
     actor = names.get(event.actor) or "The portal"
     return {"at": event.at, "actor": actor, "text": text, "icon": icon, "tone": tone}

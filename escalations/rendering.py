@@ -13,6 +13,7 @@ PAGE = (
     "escalations/_option_card.html",
     "escalations/_choices.html",
     "escalations/_decide.html",
+    "escalations/_answer_fields.html",
     "escalations/_scope.html",
 )
 BY_MAIL = (
@@ -21,6 +22,7 @@ BY_MAIL = (
     "escalations/_agent_words.html",
     "escalations/_option_card.html",
     "escalations/_choices.html",
+    "escalations/_answer_fields.html",
 )
 GROUP = (
     "escalations/together/group.html",
@@ -28,6 +30,7 @@ GROUP = (
     "escalations/_agent_words.html",
     "escalations/_option_card.html",
     "escalations/_choices.html",
+    "escalations/_answer_fields.html",
 )
 LIST = ("escalations/together/list.html",)
 ADMIN = ("escalations/admin_decide.html",)

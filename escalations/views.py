@@ -19,6 +19,7 @@ from escalations.models import Decision, Escalation
 from escalations.pages import case_for_page, case_page, scope_form_of
 from escalations.permissions import check_may_decide
 from escalations.rendering import template_version
+from escalations.together.deciding import equal_cases
 from governance.asking.links import method_of
 from governance.asking.models import Ask
 from governance.asking.policies.rules import Rules
@@ -237,9 +238,15 @@ def case_seen(request: HttpRequest, escalation_id: int) -> HttpResponse:
 @require_POST
 @for_people
 def case_opened(request: HttpRequest, escalation_id: int) -> HttpResponse:
-    """The details of the act were opened; posted by the page itself."""
+    """The details of the act were opened; posted by the page itself.
+
+    On the page of equal questions it is the act of all of them.
+    """
     case = case_for_page(escalation_id)
-    if ask := Ask.objects.open().filter(subject=case.subject).first():
+    subjects = [case.subject]
+    if "equal" in request.POST and case.group_key:
+        subjects = [one.subject for one in equal_cases(case.group_key)]
+    for ask in Ask.objects.open().filter(subject__in=subjects):
         record_opened(ask_id=ask.pk, user=person(request), at=timezone.now())
     return HttpResponse(status=204)
 

@@ -12,6 +12,7 @@ from governance.audit.actors import Actor, system
 from governance.base.canonical import canonical, sha256_hex
 
 FOLLOW_UP: Actor = system("follow-up")
+STOP_AGENT = "stop-agent"
 OPTIONS: list[dict[str, Any]] = [
     {
         "key": "accept",
@@ -24,7 +25,7 @@ OPTIONS: list[dict[str, Any]] = [
         "description": "The agent takes back what it did, as far as that is possible.",
     },
     {
-        "key": "stop-agent",
+        "key": STOP_AGENT,
         "label": "Stop this agent",
         "description": (
             "The agent stops this work. Suspend it on its page as well, so that nobody starts it."

@@ -33,6 +33,11 @@ class SnoozeForm(forms.Form):
         return morning_after(user, at=at) if span == "morning" else at + timedelta(hours=int(span))
 
 
+def draft_name(what: str, ask_id: int) -> str:
+    """Under which name refused words about a question are kept in the session."""
+    return f"{what}:{ask_id}"
+
+
 def morning_after(user: User, *, at: datetime) -> datetime:
     """The next time that it is eight in the morning where this person lives."""
     local = at.astimezone(zone_of(user))

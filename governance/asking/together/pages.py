@@ -76,12 +76,15 @@ def _by_ask(rows: QuerySet[Row], asks: Sequence[Ask]) -> dict[int, list[Row]]:
 
 def _panel(ask: Ask, known: _Known) -> dict[str, Any]:
     is_open, watchers = ask.closed_at is None, known.watchers[ask.subject]
+    is_watched = known.user.pk in watchers
     return {
         "ask": ask,
         "is_open": is_open,
         "claim": claim_of(known.user, ask, at=known.at),
         "nudge": nudge_of(known.user, ask, at=known.at),
-        "is_watched": known.user.pk in watchers,
+        "claim_is_away": ask.claimed_by_id in known.away,
+        "is_watched": is_watched,
+        "has_more": is_open or is_watched or bool(known.comments[ask.pk]),
         "watchers": len(watchers),
         **(_while_open(ask, known) if is_open else {}),
         **(_comments(ask, known, is_open=is_open) if known.with_comments else {}),

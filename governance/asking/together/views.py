@@ -1,5 +1,7 @@
 """What colleagues do about a question. Nothing here decides it, and nothing happens by GET."""
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -8,17 +10,28 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from governance.asking import nudging
-from governance.asking.models import Ask
+from governance.asking.models import Ask, Snooze
 from governance.asking.together import claims, comments, handing_over, snoozing, watching
-from governance.asking.together.forms import CommentForm, SnoozeForm
+from governance.asking.together.forms import CommentForm, SnoozeForm, draft_name
 from governance.asking.together.pages import handed_over_words, heard_again
 from governance.asking.together.questions import question_for
-from governance.base.errors import InvalidInput
-from governance.people.signed_in import person
+from governance.base.errors import Conflict, InvalidInput, Refusal
+from governance.people.models import User
+from governance.people.refusals import record
+from governance.people.services import actor_of
+from governance.people.signed_in import drop_draft, keep_draft, person
 
 
 def _back(ask: Ask) -> HttpResponse:
     return redirect(f"{ask.path.partition('#')[0]}#together-{ask.pk}")
+
+
+def _again(request: HttpRequest, ask: Ask, what: str, refusal: Refusal) -> HttpResponse:
+    """Back to the page, with the sentence and with every word that was written."""
+    record(refusal, by=actor_of(person(request)), where=f"POST {request.path}")
+    keep_draft(request, draft_name(what, ask.pk))
+    messages.error(request, refusal.sentence)
+    return _back(ask)
 
 
 @login_required
@@ -62,13 +75,17 @@ def hand_over(request: HttpRequest, ask_id: int) -> HttpResponse:
     found = question_for(user, ask_id)
     to_id = request.POST.get("to", "")
     now = timezone.now()
-    ask = handing_over.hand_over(
-        ask_id=found.pk,
-        to_id=int(to_id) if to_id.isdecimal() and len(to_id) < 18 else 0,
-        by=user,
-        at=now,
-        reason=request.POST.get("reason", ""),
-    )
+    try:
+        ask = handing_over.hand_over(
+            ask_id=found.pk,
+            to_id=int(to_id) if to_id.isdecimal() and len(to_id) < 18 else 0,
+            by=user,
+            at=now,
+            reason=request.POST.get("reason", ""),
+        )
+    except (InvalidInput, Conflict) as refusal:
+        return _again(request, found, "hand_over", refusal)
+    drop_draft(request, draft_name("hand_over", found.pk))
     messages.success(request, handed_over_words(ask, user, at=now))
     return _back(found)
 
@@ -79,18 +96,25 @@ def snooze(request: HttpRequest, ask_id: int) -> HttpResponse:
     """Hold back the reminders of one person for a while."""
     user, now = person(request), timezone.now()
     found = question_for(user, ask_id)
-    form = SnoozeForm(request.POST)
-    if not form.is_valid():
-        raise InvalidInput("Say for how long you snooze it, and why.", code="invalid")
-    made = snoozing.snooze_ask(
-        ask_id=found.pk,
-        by=user,
-        until=form.until(user, at=now),
-        reason=form.cleaned_data["reason"],
-        at=now,
-    )
+    try:
+        made = _snooze(found, user, SnoozeForm(request.POST), at=now)
+    except (InvalidInput, Conflict) as refusal:
+        return _again(request, found, "snooze", refusal)
+    drop_draft(request, draft_name("snooze", found.pk))
     messages.success(request, heard_again(found, made, at=now))
     return _back(found)
+
+
+def _snooze(ask: Ask, user: User, form: SnoozeForm, *, at: datetime) -> Snooze:
+    if not form.is_valid():
+        raise InvalidInput("Say for how long you snooze it, and why.", code="invalid")
+    return snoozing.snooze_ask(
+        ask_id=ask.pk,
+        by=user,
+        until=form.until(user, at=at),
+        reason=form.cleaned_data["reason"],
+        at=at,
+    )
 
 
 @login_required
@@ -129,13 +153,20 @@ def comment(request: HttpRequest, ask_id: int) -> HttpResponse:
     """Say something to colleagues, never to the runner."""
     user = person(request)
     found = question_for(user, ask_id)
-    form = CommentForm(request.POST)
-    if not form.is_valid():
-        raise InvalidInput("Write what you want to say, in at most 5,000 characters.")
-    said = comments.comment_on(
-        ask_id=found.pk, by=user, text=form.cleaned_data["text"], at=timezone.now()
-    )
+    try:
+        said = _comment(found, user, CommentForm(request.POST))
+    except (InvalidInput, Conflict) as refusal:
+        return _again(request, found, "comment", refusal)
+    drop_draft(request, draft_name("comment", found.pk))
     for sentence in said.sentences:
         messages.warning(request, sentence)
     messages.success(request, "Your comment is written down. It is no vote.")
     return _back(found)
+
+
+def _comment(ask: Ask, user: User, form: CommentForm) -> comments.Said:
+    if not form.is_valid():
+        raise InvalidInput("Write what you want to say, in at most 5,000 characters.")
+    return comments.comment_on(
+        ask_id=ask.pk, by=user, text=form.cleaned_data["text"], at=timezone.now()
+    )

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError
 
-from agents.models import Halt
+from agents.models import Halt, Suspension
 from escalations.acting import LONGEST_EVIDENCE, report_outcome
 from escalations.answers import answer_of, load_case, request_of
 from escalations.following import follow_ups
@@ -14,7 +14,7 @@ from escalations.models import Escalation, Outcome, Status
 from governance.asking.models import Ask
 from governance.audit.models import AuditEvent
 from governance.base.errors import InvalidInput, TooLarge
-from tests.escalations.acts import approve, ask
+from tests.escalations.acts import approve, approver, ask
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -128,3 +128,19 @@ def test_evidence_has_a_measure(evidence, refusal):
     with pytest.raises(refusal):
         reported(line("Fast", True, evidence))
     assert not Outcome.objects.exists()
+
+
+def test_the_answer_to_stop_the_agent_leads_to_its_suspension_and_suspends_nothing(client):
+    reported(line("Small", False))
+    asked = Escalation.objects.get(follows_up__isnull=False)
+    user = approver()
+    client.force_login(user)
+    there = f"{asked.agent.get_absolute_url()}#suspend-title"
+    page = client.get(asked.get_absolute_url()).content.decode()
+    assert "By the portal, after what the runner reported." in page
+    assert there not in page
+    approve(asked, by=user, option_key=follow_ups.STOP_AGENT, reason="Enough.")
+    assert there in client.get(asked.get_absolute_url()).content.decode()
+    assert not Suspension.objects.exists()
+    Suspension.objects.create(agent=asked.agent, reason="Broken", suspended_by=user, at=NOW)
+    assert there not in client.get(asked.get_absolute_url()).content.decode()

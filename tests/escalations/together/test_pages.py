@@ -253,3 +253,16 @@ def test_the_pages_cost_the_same_for_two_cases_and_for_ten(address, django_asser
         with django_assert_max_num_queries(16):
             assert client.get(url, data).status_code == 200
         cases += [ask(cases[0].runner, run=f"more-{n}", at=timezone.now()) for n in range(8)]
+
+
+def test_opening_the_act_of_equal_questions_is_noted_for_each_of_them():
+    cases, other, user = equal(2, action=ACT), ask(task="another", problem="Else"), approver()
+    client = signed_in(user)
+    page = client.get(page_of(cases[0])).content.decode()
+    assert f'action="/cases/{cases[0].ref}/opened/"' in page
+    assert 'name="equal"' in page
+    client.post(f"/cases/{cases[0].ref}/opened/", {"equal": "1"})
+    seen = Sighting.objects.filter(action_opened_at__isnull=False)
+    subjects = {one.ask.subject for one in seen.filter(user=user)}
+    assert subjects == {case.subject for case in cases}
+    assert other.subject not in subjects
