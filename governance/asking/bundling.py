@@ -7,10 +7,11 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from governance.asking.links import url_of
+from governance.asking.links import url_of, word_is_enough, word_of
 from governance.asking.mail import (
     WORDS,
     Item,
+    answers_as_owner,
     headers_of,
     held,
     moment,
@@ -75,13 +76,18 @@ def words_of(item: Item) -> dict[str, Any]:
         "verb": "Review",
         "url": url_of(item.link),
         "sentence": _how_it_stands(notice),
+        "word": word_of(item.link) if word_is_enough(ask) and _may_answer(notice) else "",
     }
+
+
+def _may_answer(notice: Notification) -> bool:
+    return has(notice.person, WORDS[notice.question.kind][2]) or answers_as_owner(notice)
 
 
 def _how_it_stands(notice: Notification) -> str:
     ask = notice.question
     opened = moment(ask.opened_at, notice.person.time_zone)
     again = {Reason.REMINDER: "; this is a reminder", Reason.NUDGE: "; a colleague asks for it"}
-    cannot = "" if has(notice.person, WORDS[ask.kind][2]) else " You cannot answer it yourself."
+    cannot = "" if _may_answer(notice) else " You cannot answer it yourself."
     step = f"Step {notice.step + 1} of {len(ask.ladder)}."
     return f"Asked on {opened}{again.get(Reason(notice.reason), '')}. {step}{cannot}"

@@ -194,7 +194,7 @@ def _words(notice: Notification, link: ReviewLink) -> dict[str, Any]:
         "step": notice.step + 1,
         "steps": len(ask.ladder),
         "policy": shown(ask.policy_name),
-        "may_answer": has(notice.person, permission) or _answers_as_owner(notice),
+        "may_answer": has(notice.person, permission) or answers_as_owner(notice),
         "url": url_of(link),
         "word": word_of(link) if word_is_enough(ask) else "",
         "next": moment(ask.next_action_at, zone),
@@ -202,7 +202,8 @@ def _words(notice: Notification, link: ReviewLink) -> dict[str, Any]:
     }
 
 
-def _answers_as_owner(notice: Notification) -> bool:
+def answers_as_owner(notice: Notification) -> bool:
+    """Whether the recipient owns the agent, and the policy lets the owner answer."""
     ask = notice.question
     is_owner = ask.owner_id is not None and ask.owner_id == notice.recipient_id
     return is_owner and owner_answers(Rules.of(ask.rules), ask.facts)

@@ -40,7 +40,7 @@ def plan_of(ask: Ask, reach: Reach) -> Plan:
     # A question gets louder: reminders go to those before as well, who are not forgotten higher up.
     if plan.move.repeats or not reached.told:
         first = 0
-    wanted = reach.up_to_step(ask, plan.move.step, first=first)
+    wanted = reach.with_claim(ask, reach.up_to_step(ask, plan.move.step, first=first))
     if ladder.is_last(plan.move.step) and not _hears(ask, wanted, reach):
         _tell_last(plan, reach)
     _tell(plan, wanted, reach)

@@ -81,6 +81,18 @@ class Reach:
                     told[one.user.pk] = one
         return Reached([told[key] for key in sorted(told)])
 
+    def with_claim(self, ask: Ask, reached: Reached) -> Reached:
+        """The same, and whoever has it in hand: they may be on no step."""
+        holder = ask.claimed_by if ask.claimed_by_id else None
+        if holder is None or not has(holder, NEEDED[ask.kind]):
+            return reached
+        known = {one.user.pk for one in reached.told}
+        stand_ins = self.absences.stand_ins([holder], excluded=ask.excluded)
+        more = [
+            one for one in stand_ins if one.user.pk not in known and not self._why_not(one.user)
+        ]
+        return Reached([*reached.told, *more], reached.missed)
+
     def administrators(self, ask: Ask) -> list[Told]:
         """Whom to tell where a ladder reaches nobody: they can name others, or call somebody.
 

@@ -126,6 +126,7 @@ def be_away(request: HttpRequest) -> HttpResponse:
     again = _saved(request, "away_form", form, lambda typed: _enter(user, user, typed))
     if again is None:
         messages.success(request, "It is noted that you are away.")
+        _mail_delegate(request, user.absences.order_by("-made_at", "-id")[0])
     return again or redirect(f"{reverse('me')}#away")
 
 
@@ -175,6 +176,7 @@ def absences(request: HttpRequest) -> HttpResponse:
                 status = refusal.status
             else:
                 _mail(request, made, "account/email/absence_entered")
+                _mail_delegate(request, made)
                 return redirect("absences")
     context = absences_page(user, at=timezone.now(), form=form)
     return render(request, "people/absences.html", context, status=status)
@@ -182,12 +184,21 @@ def absences(request: HttpRequest) -> HttpResponse:
 
 def _mail(request: HttpRequest, absence: Delegation, template: str) -> None:
     """Tell the person what somebody else noted about them; their page says it all the same."""
-    whose = absence.person
-    if absence.person == request.user:
-        return
-    zone, now = zone_of(whose), timezone.now()
+    if absence.person != request.user:
+        _send(request, absence, absence.person, template)
+
+
+def _mail_delegate(request: HttpRequest, absence: Delegation) -> None:
+    """Tell whoever is named that they stand in; their page and their digest say it as well."""
+    delegate = absence.delegate
+    if delegate is not None and delegate != request.user:
+        _send(request, absence, delegate, "account/email/absence_names_you")
+
+
+def _send(request: HttpRequest, absence: Delegation, to: User, template: str) -> None:
+    zone, now = zone_of(to), timezone.now()
     context = {
-        "whose": whose,
+        "whose": absence.person,
         "by": request.user,
         "delegate": absence.delegate,
         "begins": moment_words(absence.starts_at, zone, at=now),
@@ -196,11 +207,11 @@ def _mail(request: HttpRequest, absence: Delegation, template: str) -> None:
         "url": settings.PORTAL_URL + reverse("me"),
     }
     try:
-        get_adapter(request).send_mail(template, whose.email, context)
+        get_adapter(request).send_mail(template, to.email, context)
     except (SMTPException, OSError) as error:
-        log.warning("absence_not_mailed", user=whose.pk, error=type(error).__name__)
+        log.warning("absence_not_mailed", user=to.pk, error=type(error).__name__)
         messages.warning(
-            request, f"The mail to {whose} did not go out. Their own page says it all the same."
+            request, f"The mail to {to} did not go out. Their own page says it all the same."
         )
     else:
-        messages.success(request, f"It is noted, and {whose} is told by mail.")
+        messages.success(request, f"It is noted, and {to} is told by mail.")
