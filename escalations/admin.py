@@ -22,7 +22,14 @@ from governance.people.admin import ReadOnlyInAdmin, ReadOnlyInline
 from governance.people.models import User
 from governance.people.refusals import record
 from governance.people.services import actor_of
-from governance.people.signed_in import level_of, person
+from governance.people.signed_in import (
+    draft_of,
+    drop_draft,
+    keep_draft,
+    level_of,
+    person,
+    way_to_prove,
+)
 
 METHOD = "admin"
 DIGITS = 18
@@ -85,11 +92,12 @@ class EscalationAdmin(ReadOnlyInAdmin):
         """What is asked, as stored, and the form; POST calls the service."""
         by, case = person(request), case_for_page(pk)
         check_may_decide(by, case)
-        form = DecideForm(request.POST or None, case=case)
-        if request.method == "POST" and form.is_valid() and self._decide(request, by, case, form):
-            return HttpResponseRedirect(
-                reverse("admin:escalations_escalation_change", args=[case.pk])
-            )
+        draft = draft_of(request, _draft_name(case))
+        form = DecideForm(request.POST or None, case=case, initial=draft.dict() if draft else None)
+        if request.method == "POST" and form.is_valid():
+            then = self._decide(request, by, case, form)
+            if then:
+                return HttpResponseRedirect(then)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -101,7 +109,8 @@ class EscalationAdmin(ReadOnlyInAdmin):
         status = 400 if request.method == "POST" else 200
         return TemplateResponse(request, ADMIN[0], context, status=status)
 
-    def _decide(self, request: HttpRequest, by: User, case: Escalation, form: DecideForm) -> bool:
+    def _decide(self, request: HttpRequest, by: User, case: Escalation, form: DecideForm) -> str:
+        """Where to go on: the decided case, or the proof that is missing; nowhere if refused."""
         try:
             decision = decide(
                 escalation_id=case.pk,
@@ -114,11 +123,25 @@ class EscalationAdmin(ReadOnlyInAdmin):
             )
         except Refusal as refusal:
             record(refusal, by=actor_of(by), where=f"admin {case.subject}")
+            if refusal.code == "authentication" and (way := _way_on(request, case, refusal)):
+                return way
             form.add_error(None, refusal.sentence)
-            return False
+            return ""
+        drop_draft(request, _draft_name(case))
         done = "is decided" if decision else "has your vote; it takes more people"
         self.message_user(request, f"{case.ref} {done}.", messages.SUCCESS)
-        return True
+        return reverse("admin:escalations_escalation_change", args=[case.pk])
+
+
+def _draft_name(case: Escalation) -> str:
+    return f"admin:{case.subject}"
+
+
+def _way_on(request: HttpRequest, case: Escalation, refusal: Refusal) -> str:
+    """To the proof that is missing and back here; every word is kept meanwhile."""
+    keep_draft(request, _draft_name(case))
+    then = reverse("admin:escalations_escalation_decide", args=[case.pk])
+    return way_to_prove(request, str(refusal.details["needs"]), then=then)
 
 
 class RecordedInAdmin(ReadOnlyInAdmin):

@@ -3,10 +3,13 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.internal.flows.login import record_authentication
 from allauth.socialaccount.models import SocialAccount
+from allauth.socialaccount.providers.base import AuthProcess
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
@@ -41,6 +44,19 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         return False
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """Whoever is signed in already proves anew who they are, and keeps the session.
+
+        Otherwise allauth signs them out first, and what they had written would be gone.
+        """
+        is_same = sociallogin.is_existing and request.user == sociallogin.user
+        if not is_same or sociallogin.state.get("process") != AuthProcess.LOGIN:
+            return
+        record_authentication(request, sociallogin)
+        raise ImmediateHttpResponse(
+            HttpResponseRedirect(sociallogin.get_redirect_url(request) or reverse("inbox"))
+        )
 
     def can_authenticate_by_email(self, login: Any, email: str) -> bool:
         """Only for a trusted provider that says plainly that it has verified the address.

@@ -6,6 +6,9 @@ from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
+from allauth.socialaccount.adapter import get_adapter as get_social_adapter
+from allauth.socialaccount.models import SocialAccount
+from allauth.socialaccount.providers.base import AuthProcess
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -65,7 +68,24 @@ def way_to_prove(request: HttpRequest, needed: str, *, then: str) -> str:
     """Where a person proves who they are and comes back; empty where they have no means to."""
     methods = get_adapter().get_reauthentication_methods(person(request))
     urls = [one["url"] for one in methods if needed != PASSKEY or one["id"].endswith("webauthn")]
-    return f"{urls[-1]}?{urlencode({'next': then})}" if urls else ""
+    if urls:
+        return f"{urls[-1]}?{urlencode({'next': then})}"
+    return "" if needed == PASSKEY else _way_by_provider(request, then)
+
+
+def _way_by_provider(request: HttpRequest, then: str) -> str:
+    """Back to the company's sign-in, which is asked to ask again; for who has nothing else."""
+    known = get_social_adapter()
+    ids = {provider.app.provider_id for provider in known.list_providers(request) if provider.app}
+    accounts = SocialAccount.objects.filter(user=person(request), provider__in=ids)
+    account = accounts.order_by("-last_login").first()
+    if account is None:
+        return ""
+    provider = known.get_provider(request, account.provider)
+    url: str = provider.get_login_url(
+        request, process=AuthProcess.LOGIN, next=then, auth_params="prompt=login"
+    )
+    return url
 
 
 def keep_draft(request: HttpRequest, name: str) -> None:

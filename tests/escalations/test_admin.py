@@ -7,8 +7,8 @@ from django.urls import reverse
 from escalations.models import Ballot, Decision, Escalation, Outcome
 from governance.audit.models import AuditEvent
 from governance.people.models import Role
-from tests.escalations.acts import ACT, agent, approve, approver, ask, version
-from tests.factories import RunnerFactory, UserFactory
+from tests.escalations.acts import ACT, agent, approve, approver, ask, rules_of, version
+from tests.factories import PASSWORD, RunnerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -129,3 +129,17 @@ def test_the_admin_finds_a_case_by_its_number():
     assert "0 cases" in client.get(path, {"q": "%"}).content.decode().replace(
         "escalations", "cases"
     )
+
+
+def test_the_admin_leads_to_the_proof_that_is_missing_and_keeps_every_word():
+    case = rules_of(ask(), authentication="fresh")
+    client = signed_in(approver(password=PASSWORD))
+    words = {"reason": "Because", "context": "My long words"}
+    answer = client.post(url(case, "decide"), vote_for(case, **words))
+    assert answer.url.startswith("/account/reauthenticate/?next=")
+    back = client.post(answer.url, {"password": PASSWORD, "next": url(case, "decide")})
+    assert back.url == url(case, "decide")
+    assert "My long words" in client.get(back.url).content.decode()
+    assert not Decision.objects.exists()
+    client.post(url(case, "decide"), vote_for(case, **words))
+    assert Decision.objects.get().ballot.level == "fresh"

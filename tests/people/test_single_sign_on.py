@@ -6,10 +6,11 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 from django.core.cache import cache
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from governance.people.models import Role, User
+from governance.people.signed_in import FRESH, PASSKEY, SIGNED_IN, level_of, way_to_prove
 from tests.factories import PASSWORD, UserFactory
 from tests.people.provider import CLIENT_ID, CLIENT_SECRET, running
 
@@ -172,3 +173,51 @@ def test_the_second_factor_is_asked_for_as_well(client, provider, ann):
     ann.authenticator_set.create(type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
     sign_on(client, provider)
     assert signed_in_as(client) is None
+
+
+def only_by_provider(ann):
+    ann.set_unusable_password()
+    ann.save()
+
+
+def test_who_has_nothing_but_the_provider_is_led_there_again_and_loses_no_word(
+    client, provider, ann
+):
+    only_by_provider(ann)
+    sign_on(client, provider)
+    session = client.session
+    session["account_authentication_methods"] = []
+    session["kept"] = "My words"
+    session.save()
+    request = RequestFactory().get("/")
+    request.user, request.session = ann, client.session
+    assert level_of(request) == SIGNED_IN
+    way = way_to_prove(request, FRESH, then="/cases/1/#decide")
+    assert way.startswith(LOGIN)
+    out = client.post(way)
+    asked = dict(parse_qsl(urlsplit(out.headers["Location"]).query))
+    assert asked["prompt"] == "login"
+    back = urlsplit(provider.authorize(asked))
+    answer = client.get(f"{back.path}?{back.query}")
+    assert answer.headers["Location"] == "/cases/1/#decide"
+    assert client.session["kept"] == "My words"
+    request.session = client.session
+    assert level_of(request) == FRESH
+
+
+def test_the_provider_is_no_passkey_and_somebody_else_there_is_no_proof(client, provider, ann):
+    only_by_provider(ann)
+    sign_on(client, provider)
+    request = RequestFactory().get("/")
+    request.user, request.session = ann, client.session
+    assert way_to_prove(request, PASSKEY, then="/") == ""
+    UserFactory(email="bob@example.org", roles=[Role.APPROVER])
+    SocialAccount.objects.create(
+        user=User.objects.get(email="bob@example.org"), provider="sso", uid="bob-1"
+    )
+    provider.claims.update(sub="bob-1", email="bob@example.org")
+    session = client.session
+    session["account_authentication_methods"] = []
+    session.save()
+    sign_on(client, provider)
+    assert signed_in_as(client) != ann
