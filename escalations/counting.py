@@ -23,10 +23,6 @@ class Quorum:
         speaker: dict[int, int] = {}
         return [team for team in self.teams if not _find(team, voters, speaker, set())]
 
-    def still_needed(self, voters: Sequence[Collection[int]]) -> int:
-        """How many more people it takes at least."""
-        return max(self.votes - len(voters), len(self.missing_teams(voters)), 0)
-
 
 def _find(
     team: int, voters: Sequence[Collection[int]], speaker: dict[int, int], tried: set[int]

@@ -11,7 +11,6 @@ from governance.asking.policies.rules import Rules
 from governance.base.errors import InvalidInput, NotPermitted
 from governance.people.models import Role, Team, User
 
-LEVELS = tuple(Authentication)
 PROVE: dict[str, str] = {
     Authentication.SIGNED_IN: "Sign in to decide {ref}: the word of the mail is not enough.",
     Authentication.FRESH: "To decide {ref}, confirm first that it is you.",
@@ -29,7 +28,7 @@ def needed_level(rules: Rules, case: Escalation) -> Authentication:
 
 def reaches(level: str, needed: str) -> bool:
     """Whether a proof is at least as strong as the one that is needed."""
-    return LEVELS.index(Authentication(level)) >= LEVELS.index(Authentication(needed))
+    return Authentication(level).strength >= Authentication(needed).strength
 
 
 def check_level(case: Escalation, rules: Rules, level: str) -> None:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from escalations.answers import request_of
 from escalations.asked import names, teams_of
-from escalations.deciding import quorum_of, teams_of_voters
+from escalations.deciding import quorum_of
 from escalations.demands import asked_option, needed_level, reaches, why_not
 from escalations.models import Ballot, Escalation, Option
 from escalations.permissions import answers_as_owner
@@ -19,8 +18,6 @@ PROOFS: dict[str, str] = {
     Authentication.FRESH: "It takes a fresh proof that it is you.",
     Authentication.PASSKEY: "It takes a passkey or security key.",
 }
-
-
 _SHOWN = ("key", "label", "description", "pros", "cons", "consequence")
 
 
@@ -65,13 +62,6 @@ def _team_names(teams: Sequence[int]) -> str:
     return " and ".join(str(found[team]) if team in found else "one that is gone" for team in teams)
 
 
-def missing_of(ask: Ask, votes: list[Ballot]) -> int:
-    """How many more people it takes at least, besides those who chose the same."""
-    quorum = quorum_of(ask)
-    teams = teams_of_voters(votes) if quorum.teams else [()] * len(votes)
-    return quorum.still_needed(teams)
-
-
 def why_me(user: User, case: Escalation, ask: Ask | None, ladder: Sequence[dict[str, Any]]) -> str:
     """Why this person is asked, as a sentence."""
     if ask is None:
@@ -93,11 +83,6 @@ def proof_for(case: Escalation, rules: Rules, level: str) -> str:
         return ""
     passkey = "with your passkey or security key " if needed == Authentication.PASSKEY else ""
     return f"You will be asked to confirm {passkey}that it is you. What you write here is kept."
-
-
-def act_of(case: Escalation) -> dict[str, Any] | None:
-    action: dict[str, Any] | None = request_of(case).get("action")
-    return action
 
 
 def voter_in_words(vote: Ballot) -> str:

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from agents.models import Tier
 from escalations.cases import NO_SUCH_CASE
 from escalations.models import Escalation, EscalationQuerySet
 from governance.asking.models import Ask
-from governance.asking.policies.rules import Rules
+from governance.asking.policies.rules import Rules, owner_answers
 from governance.base.errors import NotPermitted, NotThere, sentence_of
 from governance.people.models import Runner, User
 from governance.people.permissions import Permission, check, has
@@ -50,8 +49,8 @@ def answers_as_owner(by: User, case: Escalation, ask: Ask | None) -> bool:
     """By policy only: the agent's owner, on a question of low risk that carries no act."""
     if ask is None or by.pk != case.agent.owner_id or not has(by, Permission.VIEW):
         return False
-    is_mild = case.risk == Tier.LOW and not case.has_action
-    return is_mild and Rules.of(ask.rules).owner_may_answer
+    facts = {"risk": case.risk, "with_action": case.has_action}
+    return owner_answers(Rules.of(ask.rules), facts)
 
 
 def may_decide(by: Any, case: Escalation, ask: Ask | None = None) -> tuple[bool, str]:

@@ -4,16 +4,15 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.conf import settings
 from django.db.models import Q
 
+from governance.asking.heartbeat import allowed_gap
 from governance.asking.models import Ask, Notification, NotificationState
 from governance.asking.outbox import LEASE
 from governance.asking.watchdogs.checks import Suspect, register
 
 # A sweep that has much to do at once is no failure yet.
 LATE = timedelta(minutes=5)
-MISSED_CYCLES = 3
 LONG = timedelta(days=3)
 SLACK = timedelta(days=1)
 # Quiet hours hold nothing longer than this.
@@ -59,7 +58,7 @@ def _wake(ask_id: int, at: datetime) -> bool:
 
 def not_moved(at: datetime, limit: int) -> Iterable[Suspect]:
     """Due for long, and the sweep does not move it."""
-    grace = max(timedelta(seconds=MISSED_CYCLES * settings.TICK_SECONDS), LATE)
+    grace = max(allowed_gap(), LATE)
     for ask in Ask.objects.due(at=at - grace)[:limit]:
         yield Suspect(ask.subject, f"Due since {ask.next_action_at:%Y-%m-%d %H:%M}, and not moved.")
 

@@ -18,14 +18,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.asking.models import Ask, Authentication, ReviewLink
-from governance.asking.policies.rules import Rules
+from governance.asking.policies.rules import LOW_RISK, Rules
 from governance.people.models import User
 
 LIFETIME = timedelta(days=30)
 SESSION_KEY = "review_link"
 SESSION, MAIL_LINK, MAIL_WORD = "session", "mail_link", "mail_word"
 WORD_TRIES = 5
-LOW_RISK = "low"
 _PURPOSE = b"review-link:"
 _WORD_PURPOSE = b"mail-word:"
 # Sounds that cannot be mistaken for each other in print.

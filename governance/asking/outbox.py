@@ -28,7 +28,8 @@ from governance.audit.services import Draft, append_many, lock_those_free
 from governance.base.transitions import check_transition
 from governance.people.absences import Told
 from governance.people.hours import quiet_until
-from governance.people.models import QuietHours, User
+from governance.people.models import User
+from governance.people.own_hours import windows_of
 
 # Longer than the worker's hard time limit: nobody takes a row from a worker that still lives.
 LEASE = timedelta(minutes=3)
@@ -137,13 +138,8 @@ def tell(
 
 def _wakes(people: Sequence[User], at: datetime) -> dict[int, datetime]:
     """When each of those wakes who sleep at a moment."""
-    windows: dict[int, list[QuietHours]] = {}
-    for window in QuietHours.objects.filter(user__in=[person.pk for person in people]):
-        windows.setdefault(window.user_id, []).append(window)
-    ends = {
-        person.pk: quiet_until(windows.get(person.pk, ()), person.time_zone, at)
-        for person in people
-    }
+    windows = windows_of([person.pk for person in people])
+    ends = {person.pk: quiet_until(windows[person.pk], person.time_zone, at) for person in people}
     return {person: until for person, until in ends.items() if until}
 
 

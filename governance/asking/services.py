@@ -22,8 +22,10 @@ from governance.asking.models import (
     Sighting,
 )
 from governance.asking.poke import poke_dispatch
+from governance.asking.policies.ladders import with_teams
 from governance.asking.policies.rules import Rules, owner_answers
-from governance.asking.policies.terms import terms_for
+from governance.asking.policies.terms import Terms, terms_for
+from governance.asking.spans import delay_text
 from governance.asking.together.watching import tell_of_end
 from governance.audit.actors import Actor
 from governance.audit.services import append
@@ -57,17 +59,13 @@ def open_ask(
 
     The policy (named, else the one that fits the facts, else the default of the kind) is
     copied: later edits move nothing that runs. ``excluded`` are told nothing and may not answer.
-    ``teams``, else those of a policy that was chosen by facts, are told with the first step,
-    whomever that names. At ``due_at`` people are told once more. ``owner_id`` is whom steps for
-    the agent's owner reach. Raises :class:`Conflict` where the subject is asked about already.
+    ``teams``, else those of a policy that was chosen by facts, are told with the first step. At
+    ``due_at`` people are told once more. ``owner_id`` is whom steps for the agent's owner reach.
+    Raises :class:`Conflict` where the subject is asked about already.
     """
-    _need_transaction()
-    if not path.startswith("/") or path.startswith("//"):
-        raise ValueError(f"{path} is no path on this portal")
-    if Ask.objects.open().filter(subject=subject).exists():
-        raise Conflict(f"People are asked about {subject} already.", code="already_asked")
+    _check_askable(subject, path)
     terms = terms_for(kind, policy, facts, at=at)
-    ladder = _with_teams(terms.ladder, teams or (terms.rules.teams if facts is not None else ()))
+    ladder = with_teams(terms.ladder, teams or (terms.rules.teams if facts is not None else ()))
     ask = Ask(
         kind=kind,
         subject=subject,
@@ -75,16 +73,10 @@ def open_ask(
         about=_one_line(about),
         path=path,
         fingerprint=fingerprint,
-        policy_name=terms.name,
-        policy_version=terms.version,
-        rules=terms.rules.as_dict(),
+        **_copied(terms, ladder, required_votes),
         facts=dict(facts or {}),
         owner_id=owner_id,
         group_key=group_key,
-        wakes_people=terms.wakes_people,
-        in_digest=terms.in_digest,
-        required_votes=terms.votes if required_votes is None else required_votes,
-        ladder=ladder,
         excluded=sorted(set(excluded) - _spared(terms.rules, facts or {}, owner_id)),
         due_at=due_at,
         opened_at=at,
@@ -94,6 +86,29 @@ def open_ask(
     _tell_opened(ask, by, at)
     poke_dispatch()
     return ask
+
+
+def _check_askable(subject: str, path: str) -> None:
+    _need_transaction()
+    if not path.startswith("/") or path.startswith("//"):
+        raise ValueError(f"{path} is no path on this portal")
+    if Ask.objects.open().filter(subject=subject).exists():
+        raise Conflict(f"People are asked about {subject} already.", code="already_asked")
+
+
+def _copied(
+    terms: Terms, ladder: list[dict[str, Any]], required_votes: int | None
+) -> dict[str, Any]:
+    """What a question keeps of its policy, whatever becomes of that."""
+    return {
+        "policy_name": terms.name,
+        "policy_version": terms.version,
+        "rules": terms.rules.as_dict(),
+        "ladder": ladder,
+        "wakes_people": terms.wakes_people,
+        "in_digest": terms.in_digest,
+        "required_votes": terms.votes if required_votes is None else required_votes,
+    }
 
 
 def _spared(rules: Rules, facts: Mapping[str, Any], owner_id: int | None) -> set[int]:
@@ -196,36 +211,10 @@ def ladder_view(ask: Ask, *, at: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _with_teams(ladder: list[dict[str, Any]], teams: Sequence[int]) -> list[dict[str, Any]]:
-    """Teams whose vote is needed are asked at once, beside the people of the first step."""
-    if not teams:
-        return ladder
-    return [{**ladder[0], "also": sorted(teams)}, *ladder[1:]]
-
-
 def _state(ask: Ask, index: int) -> str:
     if index == ask.step and ask.closed_at is None:
         return "current"
     return "done" if index <= ask.step else "later"
-
-
-def delay_text(rung: Mapping[str, Any], *, is_first: bool) -> str:
-    """When a step comes, and how often its people are told again."""
-    delay = rung["delay_s"]
-    start = f"{span_text(delay)} after {'it is asked' if is_first else 'the step before'}"
-    return (
-        f"{start if delay else 'at once'}, again after {span_text(rung['repeat_s'])}, "
-        f"then with pauses of up to {span_text(rung['cap_s'])}"
-    )
-
-
-def span_text(seconds: int) -> str:
-    """``90`` reads *90 seconds*, ``14400`` reads *4 hours*."""
-    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds >= size and seconds % size == 0:
-            count = seconds // size
-            return f"{count} {name}{'' if count == 1 else 's'}"
-    return "0 seconds"
 
 
 def _one_line(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from governance.asking.models import Authentication, PermitScope
-from governance.asking.services import span_text
+from governance.asking.spans import span_text
 from governance.people.models import Role
 
 Rules = Mapping[str, Any]
@@ -41,13 +41,9 @@ def _votes(number: int) -> str:
 
 
 def _answered_easier(before: Rules, after: Rules, names: Names) -> Iterator[str]:
-    levels = list(Authentication.values)
-    was, now = before["authentication"], after["authentication"]
-    if levels.index(now) < levels.index(was):
-        yield (
-            f"It takes less to answer: {_lower(Authentication(now).label)}; "
-            f"before: {_lower(Authentication(was).label)}."
-        )
+    was, now = (Authentication(one["authentication"]) for one in (before, after))
+    if now.strength < was.strength:
+        yield f"It takes less to answer: {_lower(now.label)}; before: {_lower(was.label)}."
     if before["reason_required"] and not after["reason_required"]:
         yield "A reason is no longer required."
     if before["one_rejection_ends"] and not after["one_rejection_ends"]:

@@ -75,13 +75,6 @@ def _counts(user: User, excluded: Collection[int]) -> bool:
     return user.is_active and user.pk not in excluded
 
 
-def stand_ins(
-    people: Iterable[User], *, at: datetime, excluded: Collection[int] = ()
-) -> list[Told]:
-    """Whom to tell instead of these people at this moment."""
-    return Absences(at).stand_ins(people, excluded=excluded)
-
-
 def delegators_of(user: User, at: datetime, *, excluded: Collection[int] = ()) -> list[User]:
     """For whom a person stands in at this moment."""
     return Absences(at).delegators_of(user, excluded=excluded)

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from governance.audit.services import append
 from governance.base.errors import Conflict, InvalidInput, NotPermitted, NotThere
 from governance.people.absences import Absences
-from governance.people.models import Delegation, Role, User
+from governance.people.models import Delegation, User
 from governance.people.own_time import moment_words, zone_of
 from governance.people.permissions import Permission, check, has, permissions_of
 from governance.people.services import actor_of
@@ -141,13 +141,6 @@ def state_of(absence: Delegation, *, at: datetime) -> str:
     if absence.starts_at > at:
         return "upcoming"
     return "current" if absence.ends_at > at else "past"
-
-
-def may_stand_in(absent: User | None = None) -> QuerySet[User]:
-    """Those who could be told instead of somebody."""
-    roles = Q(roles__overlap=list(Role.values))
-    people = User.objects.filter(roles, is_active=True).order_by("name", "email")
-    return people.exclude(pk=absent.pk) if absent else people
 
 
 def warnings_about(

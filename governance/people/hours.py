@@ -8,13 +8,10 @@ the moment of the jump stands for it.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from itertools import pairwise
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from governance.base.errors import InvalidInput
-
-DAY, WEEK = timedelta(days=1), timedelta(days=7)
+DAY = timedelta(days=1)
 # A zone may skip a whole day, so what began two days ago may still be going on.
 DAYS_BACK = 2
 # Longer than any stretch that somebody can have meant: such hours hold nothing back.
@@ -33,12 +30,12 @@ class Window(Protocol):
 
 
 @lru_cache(maxsize=700)
-def zone_named(name: str) -> tzinfo:
+def zone_named(name: str) -> ZoneInfo:
     """The zone of an IANA name; UTC for a name that nobody knows (any more)."""
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError):
-        return UTC
+        return ZoneInfo("UTC")
 
 
 def local(at: datetime, zone: str) -> datetime:
@@ -103,42 +100,3 @@ def _end_of_quiet(windows: Sequence[Window], zone: str, at: datetime) -> datetim
 def _stretch(window: Window, day: date, zone: str) -> tuple[datetime, datetime]:
     last_day = day if window.ends > window.starts else day + DAY
     return moment_of(day, window.starts, zone), moment_of(last_day, window.ends, zone, last=True)
-
-
-def check_hours(windows: Iterable[Window]) -> None:
-    """Raise :class:`InvalidInput` where no moment of the week is left."""
-    pieces = sorted(piece for window in windows for piece in _pieces(window))
-    if not pieces or pieces[0][0] > timedelta(0):
-        return
-    reached = timedelta(0)
-    for start, end in pieces:
-        if start > reached:
-            return
-        reached = max(reached, end)
-    if reached >= WEEK:
-        raise InvalidInput(
-            "These quiet hours leave no moment of the week. Leave some time in which the portal"
-            " may tell you what waits.",
-            code="always_quiet",
-        )
-
-
-def _pieces(window: Window) -> Iterable[tuple[timedelta, timedelta]]:
-    """The window as stretches of one week that starts on Monday, none of them over its end."""
-    begins, ends = _since_midnight(window.starts), _since_midnight(window.ends)
-    length = ends - begins if ends > begins else ends + DAY - begins
-    for weekday in set(window.weekdays):
-        start = weekday * DAY + begins
-        edges = [start, *([WEEK] if start < WEEK < start + length else []), start + length]
-        for first, second in pairwise(edges):
-            wrapped = WEEK if first >= WEEK else timedelta(0)
-            yield first - wrapped, second - wrapped
-
-
-def _since_midnight(clock: time) -> timedelta:
-    return timedelta(
-        hours=clock.hour,
-        minutes=clock.minute,
-        seconds=clock.second,
-        microseconds=clock.microsecond,
-    )

@@ -1,6 +1,7 @@
 """A person's time zone and quiet hours, kept by themselves."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, time
 
 from django.db import transaction
@@ -94,6 +95,14 @@ def longest_awake(windows: Iterable[QuietHours]) -> int:
     # From the end of a quiet stretch once around the week.
     first = quiet.index(1)
     return max(len(awake) for awake in (quiet[first:] + quiet[:first]).split(b"\x01"))
+
+
+def windows_of(people: Collection[int]) -> dict[int, list[QuietHours]]:
+    """The quiet hours of several people, by person, read at once."""
+    found: dict[int, list[QuietHours]] = defaultdict(list)
+    for window in QuietHours.objects.filter(user__in=people) if people else ():
+        found[window.user_id].append(window)
+    return found
 
 
 def held_until(user: User, moment: datetime) -> datetime | None:

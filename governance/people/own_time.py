@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
+from governance.people.hours import zone_named
 from governance.people.models import User
 
 UTC_NAME = "UTC"
@@ -26,10 +27,7 @@ def zone_called(name: str) -> str:
 
 def zone_of(user: User) -> ZoneInfo:
     """The zone a person lives by; UTC where the machine does not know it any more."""
-    try:
-        return ZoneInfo(user.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo(UTC_NAME)
+    return zone_named(user.time_zone)
 
 
 def moment_words(moment: datetime, zone: ZoneInfo, *, at: datetime) -> str:

@@ -127,6 +127,6 @@ def test_a_request_that_is_settled_or_not_there_is_not_tried(client, anton, high
 def test_fifty_cases_cost_no_more_queries_than_one(high, django_assert_max_num_queries):
     for number in range(60):
         ask_for(NOW, subject=f"escalation:ESC-{number + 1}", facts=LOW)
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(12):
         found = Before("case")
     assert len(found.asks) == 50

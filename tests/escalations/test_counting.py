@@ -48,12 +48,3 @@ def test_whoever_belongs_to_many_teams_gives_way_to_others():
 )
 def test_a_rejection_ends_it_at_once_or_needs_as_many_as_an_approval(quorum, count, enough):
     assert quorum.is_met([()] * count, rejecting=True) is enough
-
-
-def test_how_many_are_missing_counts_people_and_teams():
-    quorum = Quorum(2, (OPS, LAW))
-    assert quorum.still_needed([]) == 2
-    assert quorum.still_needed([()]) == 2
-    assert quorum.still_needed([(OPS,)]) == 1
-    assert quorum.still_needed([(OPS,), (OPS,)]) == 1
-    assert quorum.still_needed([(OPS,), (LAW,)]) == 0

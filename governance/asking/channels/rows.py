@@ -1,6 +1,5 @@
 """Which notices go out beside the mails of an action of a ladder."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,9 +17,10 @@ from governance.asking.models import (
 from governance.people.absences import Told
 from governance.people.hours import quiet_until
 from governance.people.models import QuietHours
+from governance.people.own_hours import windows_of
 
 # These tell of an action of the ladder, which is told once; of others there may be several.
-OF_THE_LADDER = {Reason.ASKED, Reason.REMINDER}
+TOLD_ONCE = {Reason.ASKED, Reason.REMINDER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Action:
 
     def key(self, at: datetime) -> str:
         place = f"{self.ask.pk}:{self.step}:{self.repeats}"
-        is_once = self.reason in OF_THE_LADDER
+        is_once = self.reason in TOLD_ONCE
         return place if is_once else f"{place}:{self.reason}:{at:%Y%m%dT%H%M%S}"
 
 
@@ -76,20 +76,13 @@ def _to_browsers(actions: Sequence[Action], at: datetime) -> list[Notification]:
             "user", flat=True
         )
     )
-    hours = _hours_of(reached)
+    hours = windows_of(reached)
     return [
         _to_browser(action, one, hours[one.user.pk], at)
         for action in actions
         for one in action.told
         if one.user.pk in reached
     ]
-
-
-def _hours_of(people: set[int]) -> dict[int, list[QuietHours]]:
-    found: dict[int, list[QuietHours]] = defaultdict(list)
-    for window in QuietHours.objects.filter(user__in=people) if people else ():
-        found[window.user_id].append(window)
-    return found
 
 
 def _to_browser(

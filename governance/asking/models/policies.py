@@ -26,6 +26,11 @@ class Authentication(models.TextChoices):
     FRESH = "fresh", "Signed in anew a moment ago"
     PASSKEY = "passkey", "Passkey or security key, a moment ago"
 
+    @property
+    def strength(self) -> int:
+        """For comparing: the stronger the proof, the higher."""
+        return list(type(self)).index(self)
+
 
 class PermitScope(models.TextChoices):
     """How far a decider may let an act reach; the exact act, once, is always possible."""

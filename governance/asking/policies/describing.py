@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from governance.asking.audiences import names_of
 from governance.asking.models import Authentication, PermitScope
-from governance.asking.services import delay_text
+from governance.asking.spans import delay_text
 from governance.people.models import Role, Team
 
 Content = Mapping[str, Any]

@@ -1,6 +1,6 @@
 """A policy's steps as a question keeps them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +31,13 @@ def starting_ladder(steps: Steps) -> list[dict[str, Any]]:
         )
         for position, (role, delay, repeat, cap) in enumerate(steps)
     )
+
+
+def with_teams(ladder: list[dict[str, Any]], teams: Sequence[int]) -> list[dict[str, Any]]:
+    """Teams whose vote is needed are asked at once, beside the people of the first step."""
+    if not teams:
+        return ladder
+    return [{**ladder[0], "also": sorted(teams)}, *ladder[1:]]
 
 
 def _as_dicts(rungs: Iterable[Rung]) -> list[dict[str, Any]]:

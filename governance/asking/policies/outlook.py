@@ -11,10 +11,12 @@ from typing import Any
 from governance.asking.audiences import Audiences, names_of
 from governance.asking.models import Ask, Authentication, PermitScope
 from governance.asking.policies.describing import choosers
-from governance.asking.services import span_text
+from governance.asking.policies.ladders import with_teams
+from governance.asking.spans import span_text
 from governance.people.absences import Absences
 from governance.people.hours import local, quiet_until
-from governance.people.models import QuietHours, Team, User
+from governance.people.models import Team, User
+from governance.people.own_hours import windows_of
 
 NOBODY_BY_SILENCE = (
     "Silence decides nothing: people are reminded for ever, and the agent gets no answer before "
@@ -70,14 +72,12 @@ class _People:
         excluded: Collection[int],
     ) -> None:
         self.content, self.at, self.excluded = content, at, frozenset(excluded)
-        ladder = _with_teams(content["ladder"], content["rules"]["teams"])
+        ladder = with_teams(content["ladder"], content["rules"]["teams"])
         self.ask = Ask(ladder=ladder, owner_id=owner_id)
         self.audiences = Audiences()
         named = [self.audiences.of_step(self.ask, step) for step in range(len(ladder))]
         asked = {user.pk: user for people in named for user in people}
-        self.hours: dict[int, list[QuietHours]] = {}
-        for window in QuietHours.objects.filter(user__in=asked):
-            self.hours.setdefault(window.user_id, []).append(window)
+        self.hours = windows_of(asked)
 
     def moment(self, index: int, who: str, reached: timedelta) -> tuple[Moment, bool]:
         """One step, with what keeps people from hearing of it; whether the next comes at once."""
@@ -114,7 +114,7 @@ class _People:
         return bool(ends) and len(awake) == len(ends) and min(awake) > then + left
 
     def _quiet_until(self, user: User, then: datetime) -> datetime | None:
-        return quiet_until(self.hours.get(user.pk, ()), user.time_zone, then)
+        return quiet_until(self.hours[user.pk], user.time_zone, then)
 
     def _sentence(self, index: int, who: str, people: list[User]) -> str:
         named = who[:1].lower() + who[1:]
@@ -146,10 +146,6 @@ class _People:
                 yield f"{user} has quiet hours until {clock}; this policy does not wait for that."
             else:
                 yield f"{user} has quiet hours until {clock}; the mail waits for that."
-
-
-def _with_teams(ladder: list[dict[str, Any]], teams: list[int]) -> list[dict[str, Any]]:
-    return [{**ladder[0], "also": teams}, *ladder[1:]] if teams else ladder
 
 
 def _when(reached: timedelta) -> str:

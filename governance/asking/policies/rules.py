@@ -6,6 +6,8 @@ from typing import Any
 
 from governance.asking.models import Authentication, Policy
 
+LOW_RISK = "low"
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -39,7 +41,7 @@ class Rules:
 
 def owner_answers(rules: Rules, facts: Mapping[str, Any]) -> bool:
     """Whether the agent's own owner may answer: by policy, low risk, and no act is asked for."""
-    is_mild = facts.get("risk") == "low" and facts.get("with_action") is False
+    is_mild = facts.get("risk") == LOW_RISK and facts.get("with_action") is False
     return rules.owner_may_answer and is_mild
 
 

@@ -20,7 +20,7 @@ from governance.asking.models import (
     PushSubscription,
     Repair,
 )
-from governance.asking.services import span_text
+from governance.asking.spans import span_text
 from governance.asking.watchdogs.deadman import OUTAGE, outage_after
 from governance.people.models import Delegation, User
 
