@@ -1,8 +1,9 @@
-"""The body of a raise: strict JSON, or the block that the agents print."""
+"""What requests say. A question comes as strict JSON, or as the block that the agents print."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from rest_framework.request import Request
+from rest_framework.serializers import Serializer
 
 from agents.api.parsers import MarkdownParser
 from escalations.payload import InvalidPayload, PayloadTooLarge, parse_block, parse_json
@@ -11,6 +12,7 @@ from governance.base.encoding import decode
 from governance.base.errors import InvalidInput, TooLarge
 from governance.base.findings import Finding
 from governance.base.json_bodies import JSONParser
+from governance.people.models import Runner
 
 # What may be said in the address beside a block, which has no line for it.
 BESIDE_A_BLOCK = ("agent", "environment", "run", "project", "instance", "version", "supersedes")
@@ -68,3 +70,16 @@ def _from_block(raw: bytes, request: Request) -> Question:
     findings = (*(f for f in decoded.findings if f not in block.findings), *block.findings)
     sent = raw + b"\0" + repr(sorted(beside.items())).encode()
     return Question(read_payload(body), findings, sent, "markdown")
+
+
+def said_in(body: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    """What a request says, as its serializer lets it pass."""
+    checked = body(data=request.data)
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)
+
+
+def runner_of(request: Request) -> Runner:
+    """Who the permission of the view has let pass; the stubs know people only."""
+    user: Any = request.user
+    return cast(Runner, user)

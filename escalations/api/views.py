@@ -14,30 +14,20 @@ from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from escalations import acting, thread
-from escalations.answers import answer_markdown, answer_of, file_of, links_of, load_case, next_step
-from escalations.api.bodies import BESIDE_A_BLOCK, PARSERS, question_of
+from escalations.answers import answer_markdown, answer_of, file_of, load_case, next_step
+from escalations.api.bodies import BESIDE_A_BLOCK, PARSERS, question_of, runner_of, said_in
 from escalations.api.serializers import (
     AnswerSerializer,
     BallotBody,
     CaseSerializer,
-    ConsumeBody,
-    ConsumedSerializer,
     KeptSerializer,
-    MessageBody,
-    NothingBody,
-    OutcomeBody,
-    OutcomeSerializer,
     RaiseBody,
     RaisedSerializer,
-    WithdrawBody,
 )
 from escalations.deciding import decide
 from escalations.following.kept import (
-    acknowledge,
     kept_for,
     kept_markdown,
     kept_of,
@@ -53,7 +43,7 @@ from governance.asking.links import method_of
 from governance.base.errors import InvalidInput
 from governance.base.renderers import MarkdownRenderer
 from governance.people.api.permissions import Person, person_or_runner_with, runner_with
-from governance.people.models import Runner, RunnerKey, Scope, User
+from governance.people.models import RunnerKey, Scope, User
 from governance.people.signed_in import level_of
 
 RAISE = {"application/json": RaiseBody, "text/markdown": OpenApiTypes.STR}
@@ -70,12 +60,6 @@ FILTERS = {
     "settled": "`unfetched`: settled, and its runner has not fetched the answer",
     "idempotency_key": "The key that the case was made with",
 }
-
-
-def _said(body: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    checked = body(data=request.data)
-    checked.is_valid(raise_exception=True)
-    return dict(checked.validated_data)
 
 
 class CaseList(generics.ListAPIView[Escalation]):
@@ -131,7 +115,7 @@ class CaseList(generics.ListAPIView[Escalation]):
         """Ask people. The same key and body again answers 200 with the same case."""
         question = question_of(request)
         case, created = raise_case(
-            runner=_runner(request),
+            runner=runner_of(request),
             payload=question.payload,
             idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
             body=question.sent,
@@ -157,12 +141,6 @@ def _settled(cases: QuerySet[Escalation], settled: str) -> QuerySet[Escalation]:
     if settled != "unfetched":
         raise InvalidInput("settled is unfetched, or left out.")
     return unfetched(cases)
-
-
-def _runner(request: Request) -> Runner:
-    """Who the permission of the view has let pass; the stubs know people only."""
-    user: Any = request.user
-    return cast(Runner, user)
 
 
 def _raised(case: Escalation) -> dict[str, Any]:
@@ -267,7 +245,7 @@ class KeptAnswers(APIView):
         """
         query = request.query_params
         kept = kept_for(
-            _runner(request), agent=query.get("agent", ""), project=query.get("project")
+            runner_of(request), agent=query.get("agent", ""), project=query.get("project")
         )
         answer: HttpResponse
         if isinstance(request.accepted_renderer, MarkdownRenderer):
@@ -276,101 +254,6 @@ class KeptAnswers(APIView):
             answer = Response(kept_of(kept))
         answer["Cache-Control"] = "no-store"
         return answer
-
-
-class RunnerAct(APIView):
-    """What only the runner of the case does."""
-
-    permission_classes = [runner_with(Scope.ESCALATE)]
-
-
-class Messages(RunnerAct):
-    @extend_schema(
-        operation_id="escalations_answer", request=MessageBody, responses={201: AnswerSerializer}
-    )
-    def post(self, request: Request, escalation_id: int) -> Response:
-        """Answer what people asked."""
-        said = _said(MessageBody, request)
-        thread.answer_question(
-            escalation_id=escalation_id, runner=_runner(request), at=timezone.now(), **said
-        )
-        return Response(answer_of(load_case(escalation_id)), status=201)
-
-
-class Withdraw(RunnerAct):
-    @extend_schema(
-        operation_id="escalations_withdraw", request=WithdrawBody, responses=AnswerSerializer
-    )
-    def post(self, request: Request, escalation_id: int) -> Response:
-        """Give up the question. Nobody decided: do not proceed."""
-        said = _said(WithdrawBody, request)
-        acting.withdraw(
-            escalation_id=escalation_id, runner=_runner(request), at=timezone.now(), **said
-        )
-        return Response(answer_of(load_case(escalation_id)))
-
-
-class Fetched(RunnerAct):
-    @extend_schema(
-        operation_id="escalations_fetched", request=NothingBody, responses=AnswerSerializer
-    )
-    def post(self, request: Request, escalation_id: int) -> Response:
-        """Acknowledge a kept answer: it is not delivered to later sessions."""
-        _said(NothingBody, request)
-        acknowledge(escalation_id=escalation_id, runner=_runner(request), at=timezone.now())
-        return Response(answer_of(load_case(escalation_id)))
-
-
-class Consume(RunnerAct):
-    @extend_schema(
-        operation_id="escalations_consume",
-        request=ConsumeBody,
-        responses=ConsumedSerializer,
-        parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
-    )
-    def post(self, request: Request, escalation_id: int) -> Response:
-        """Use the permit, directly before the act. The same key again is the same use."""
-        said = _said(ConsumeBody, request)
-        use, is_new = acting.consume(
-            escalation_id=escalation_id,
-            runner=_runner(request),
-            idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
-            at=timezone.now(),
-            **said,
-        )
-        return Response(
-            {
-                "permit": use.permit_id,
-                "spent_at": use.at,
-                "use": use.number,
-                "most_uses": use.permit.most_uses,
-                "act_sha256": use.act_sha256,
-                "replayed": not is_new,
-                "receipt": use.receipt,
-            }
-        )
-
-
-class ReportOutcome(RunnerAct):
-    @extend_schema(
-        operation_id="escalations_outcome",
-        request=OutcomeBody,
-        responses={200: OutcomeSerializer, 201: OutcomeSerializer},
-    )
-    def post(self, request: Request, escalation_id: int) -> Response:
-        """Report what was done, with each constraint kept, broken or not known."""
-        said = _said(OutcomeBody, request)
-        outcome, created = acting.report_outcome(
-            escalation_id=escalation_id, runner=_runner(request), at=timezone.now(), **said
-        )
-        links = links_of(load_case(escalation_id))
-        body = {
-            "ref": f"ESC-{escalation_id}",
-            "result": outcome.result,
-            "at": outcome.at,
-            "follow_ups": links["follow_ups"],
-        }
-        return Response(body, status=201 if created else 200)
 
 
 class Ballots(APIView):
@@ -387,7 +270,7 @@ class Ballots(APIView):
         403 with the code `authentication` and `needs` where the policy asks for a stronger
         proof of who you are: give it on the portal's pages, then vote again.
         """
-        said = _said(BallotBody, request)
+        said = said_in(BallotBody, request)
         scope = said.pop("scope")
         case = case_for(request.user, escalation_id)
         decide(
