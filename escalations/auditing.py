@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from agents.ledger.halts import lift_halt
 from agents.models import Halt
-from escalations.models import UNRESOLVED, Escalation
+from escalations.models import SUBJECT, UNRESOLVED, Escalation
 from escalations.raising import ask_people
 from escalations.schema import RaisePayload
 from governance.asking.models import Ask, AskKind
@@ -18,14 +18,13 @@ from governance.asking.watchdogs.auditor import AUDITOR
 from governance.asking.watchdogs.checks import Suspect, register
 from governance.asking.watchdogs.questions import not_asked
 
-START = "escalation:ESC-"
 # So many of what is open are looked at; whatever should have ended is among the oldest.
 OLDEST = 10_000
 
 
 def not_asked_about(at: datetime, limit: int) -> Iterable[Suspect]:
     """A case waits, and nobody is asked."""
-    for case in not_asked(Escalation.objects.unresolved(), START)[:limit]:
+    for case in not_asked(Escalation.objects.unresolved(), SUBJECT)[:limit]:
         yield Suspect(
             case.subject, "Nobody was asked about this case.", partial(_ask_again, case.pk)
         )
@@ -34,7 +33,7 @@ def not_asked_about(at: datetime, limit: int) -> Iterable[Suspect]:
 def _ask_again(case_id: int, at: datetime) -> bool:
     found = Escalation.objects.unresolved().filter(pk=case_id)
     case = found.select_for_update(skip_locked=True).first()
-    if case is None or not not_asked(found, START).exists():
+    if case is None or not not_asked(found, SUBJECT).exists():
         return False
     payload = msgspec.json.decode(bytes(case.request), type=RaisePayload)
     ask_people(case, payload, by=AUDITOR, at=at)
@@ -54,7 +53,7 @@ def asked_for_nothing(at: datetime, limit: int) -> Iterable[Suspect]:
 
 def _settled(subjects: Iterable[str]) -> QuerySet[Escalation]:
     """Of the cases that these are about, those that wait for nobody."""
-    numbers = [subject.removeprefix(START) for subject in subjects if subject.startswith(START)]
+    numbers = [subject.removeprefix(SUBJECT) for subject in subjects if subject.startswith(SUBJECT)]
     ids = [int(number) for number in numbers if number.isdecimal()]
     return Escalation.objects.filter(pk__in=ids).exclude(status__in=UNRESOLVED).order_by("pk")
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from escalations.deciding import decide
 from escalations.forms import ByMailForm
-from escalations.models import Escalation
+from escalations.models import Escalation, subject_of
 from escalations.pages import case_for_page, case_page
 from escalations.rendering import BY_MAIL, template_version
 from governance.asking.links import (
@@ -41,7 +41,7 @@ NO_TRIES = "Too many wrong words were tried with this link. Sign in to decide."
 def decide_by_mail(request: HttpRequest, escalation_id: int) -> HttpResponse:
     """For the holder of the mail, whom its link in the session leads here."""
     link = link_in_session(request, at=timezone.now())
-    if link is None or link.ask.subject != f"escalation:ESC-{escalation_id}":
+    if link is None or link.ask.subject != subject_of(escalation_id):
         return render(request, "asking/link_gone.html", status=404)
     if isinstance(request.user, User) or not word_is_enough(link.ask) or not tries_left(link):
         return redirect("review-landing")

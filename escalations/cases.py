@@ -58,7 +58,9 @@ def check_unresolved(case: Escalation) -> None:
     """Refuse to touch a case that is settled already."""
     if not case.is_unresolved:
         label = case.get_status_display().lower()
-        raise Conflict(f"{case.ref} is settled already: {label}.", code="settled", now=case.status)
+        raise Conflict(
+            f"{case.ref} is settled already: {label}.", code="settled", now=str(case.status)
+        )
 
 
 def settle(case: Escalation, status: str, *, at: datetime, reason: str = "") -> None:

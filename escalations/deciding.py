@@ -7,17 +7,17 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from agents.ledger.actions import act_digest
 from agents.permits import grant_permit
 from escalations import scopes
+from escalations.acts import act_sha256_of
 from escalations.answers import agreeing, request_of, same_choice, voter_of, words_of
 from escalations.asked import stands_in_for
-from escalations.cases import latest_ask, locked_case, settle, tell
+from escalations.cases import check_unresolved, latest_ask, locked_case, settle, tell
 from escalations.counting import Quorum
 from escalations.demands import check_complete, check_demands, check_level, chosen_option
 from escalations.models import Ballot, Decision, Escalation, Status, Verdict
 from escalations.permissions import answers_as_owner, check_may_decide
-from escalations.precedents.proposing import note_answer
+from escalations.proposing import note_answer
 from escalations.scopes import Scope
 from governance.asking.models import Ask, Authentication, PermitScope
 from governance.asking.policies.rules import Rules
@@ -84,18 +84,23 @@ def decide(
     )
     ballot.option = chosen_option(case, verdict, option_key)
     check_complete(ballot)
-    earlier = case.ballots.filter(voter=by).first()
-    if earlier:
+    return _cast(case, ask, ballot, scope)
+
+
+def _cast(case: Escalation, ask: Ask, ballot: Ballot, scope: Scope | None) -> Decision | None:
+    """Record a first vote, once everything that is asked of it is there."""
+    before = list(case.ballots.select_related("voter", "on_behalf_of").order_by("id"))
+    if earlier := next((vote for vote in before if vote.voter_id == ballot.voter_id), None):
         return _again(case, earlier, ballot)
     _check_open(case, ballot)
-    _check_not_spoken_for(case, by)
+    _check_not_spoken_for(case, ballot.voter, before)
     rules = Rules.of(ask.rules)
-    check_level(case, rules, level)
+    check_level(case, rules, ballot.level)
     check_demands(case, rules, ballot)
     ballot.scope = scopes.kept(_scope(case, rules, ballot, scope))
-    ballot.on_behalf_of = stands_in_for(by, case, ask, at=at)
+    ballot.on_behalf_of = stands_in_for(ballot.voter, case, ask, at=ballot.at)
     ballot.save(force_insert=True)
-    return _count(case, ask, ballot)
+    return _count(case, ask, ballot, before)
 
 
 def _scope(case: Escalation, rules: Rules, ballot: Ballot, scope: Scope | None) -> Scope | None:
@@ -106,10 +111,9 @@ def _scope(case: Escalation, rules: Rules, ballot: Ballot, scope: Scope | None) 
     return scopes.checked(scope, case=case, rules=rules, action=action, at=ballot.at)
 
 
-def _count(case: Escalation, ask: Ask, ballot: Ballot) -> Decision | None:
+def _count(case: Escalation, ask: Ask, ballot: Ballot, before: list[Ballot]) -> Decision | None:
     """Decide when enough people chose the same; by policy the agent's owner answers alone."""
-    cast = case.ballots.select_related("voter", "on_behalf_of").order_by("id")
-    votes = agreeing(ballot, list(cast))
+    votes = agreeing(ballot, [*before, ballot])
     quorum = quorum_of(ask)
     teams = teams_of_voters(votes) if quorum.teams else [()] * len(votes)
     is_met = quorum.is_met(teams, rejecting=ballot.verdict == Verdict.REJECTED)
@@ -166,7 +170,7 @@ def _permit(case: Escalation, ballot: Ballot, scope: Scope, use_before: datetime
         agent=case.agent,
         runner=case.runner,
         request_sha256=case.request_sha256,
-        act_sha256=_act_sha256(case),
+        act_sha256=act_sha256_of(case),
         environment=case.environment,
         scope=str(scope.kind),
         most_uses=scope.most_uses,
@@ -220,17 +224,6 @@ def _record(case: Escalation, ballot: Ballot, kind: str, more: dict[str, Any]) -
     )
 
 
-def _act_sha256(case: Escalation) -> str:
-    """What the guard knows of the act that is permitted."""
-    action = request_of(case).get("action") or {}
-    return act_digest(
-        environment=case.environment,
-        kind=action.get("kind", ""),
-        target=action.get("target", ""),
-        arguments=action.get("arguments"),
-    )
-
-
 def _lifetime() -> timedelta:
     lifetime: timedelta = settings.PERMIT_LIFETIME
     return lifetime
@@ -250,9 +243,7 @@ def _check_open(case: Escalation, ballot: Ballot) -> None:
     if case.status == Status.DECIDED:
         decided_by = case.decision.decided_by
         raise Conflict(f"{decided_by} has decided {case.ref} already.", code="decided")
-    if not case.is_unresolved:
-        label = case.get_status_display().lower()
-        raise Conflict(f"{case.ref} is settled already: {label}.", code="settled")
+    check_unresolved(case)
     if ballot.request_sha256 != case.request_sha256:
         raise Conflict(
             "What you saw is not what is asked. Open the case again and read it.",
@@ -260,9 +251,9 @@ def _check_open(case: Escalation, ballot: Ballot) -> None:
         )
 
 
-def _check_not_spoken_for(case: Escalation, by: User) -> None:
+def _check_not_spoken_for(case: Escalation, by: User, before: list[Ballot]) -> None:
     """Who is back cannot add a second voice to that of the colleague who stood in."""
-    stood_in = case.ballots.filter(on_behalf_of=by).select_related("voter").first()
+    stood_in = next((vote for vote in before if vote.on_behalf_of_id == by.pk), None)
     if stood_in:
         raise Conflict(
             f"{stood_in.voter} has voted on {case.ref} on your behalf already.", code="voted"

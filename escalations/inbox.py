@@ -22,10 +22,12 @@ from django.urls import reverse
 
 from agents.models import Agent, Permit, Tier
 from escalations.liveness import liveness
-from escalations.models import Escalation, Status
+from escalations.models import SUBJECT, Escalation, Status
 from governance.asking.audiences import names_of
 from governance.asking.ladder import Ladder
 from governance.asking.models import Ask, AskKind, Sighting
+from governance.asking.permissions import NEEDED
+from governance.asking.policies.rules import LOW_RISK
 from governance.base.pagination import key_in, one_page
 from governance.people.models import Team, User
 from governance.people.permissions import Permission, has
@@ -43,18 +45,11 @@ STATUSES = {
     TO_REPORT: "To be reported",
     EVERYTHING: "All",
 }
-ANSWERED_WITH = {
-    AskKind.CASE: Permission.DECIDE,
-    AskKind.REVIEW: Permission.REVIEW,
-    AskKind.AMENDMENT: Permission.RATIFY,
-    AskKind.CONFIGURATION: Permission.CONFIGURE,
-}
 KINDS = {
     AskKind.REVIEW: "version review",
     AskKind.AMENDMENT: "amendment",
     AskKind.CONFIGURATION: "configuration",
 }
-CASE_SUBJECT = "escalation:ESC-"
 LONGEST_SLUG = 120
 RUNNERS = {
     "listening": ("good", "Runner listening"),
@@ -132,16 +127,16 @@ def _matching(user: User, wanted: Wanted) -> QuerySet[Ask]:
 def _mine(user: User) -> Q:
     """What this person may answer by role, and what the policy lets the agent's owner answer."""
     by_role = Q(kind__in=_kinds_of(user)) & ~Q(excluded__contains=[user.pk])
-    mild = Q(facts__risk="low", facts__with_action=False)
+    mild = Q(facts__risk=LOW_RISK, facts__with_action=False)
     return by_role | Q(owner=user, rules__owner_may_answer=True) & mild
 
 
-def _kinds_of(user: User) -> list[AskKind]:
-    return [kind for kind, permission in ANSWERED_WITH.items() if has(user, permission)]
+def _kinds_of(user: User) -> list[str]:
+    return [kind for kind, permission in NEEDED.items() if has(user, permission)]
 
 
 def _asked_back() -> QuerySet[Escalation, Any]:
-    subject = Concat(Value(CASE_SUBJECT), Cast("pk", CharField()))
+    subject = Concat(Value(SUBJECT), Cast("pk", CharField()))
     asked = Escalation.objects.filter(status=Status.INFO_REQUESTED)
     return asked.annotate(subject_text=subject).values("subject_text")
 
@@ -235,9 +230,7 @@ def _rows(asks: Sequence[Ask], at: datetime) -> list[dict[str, Any]]:
 
 def _cases(asks: Sequence[Ask]) -> dict[str, Escalation]:
     ids = [
-        int(ask.subject.removeprefix(CASE_SUBJECT))
-        for ask in asks
-        if ask.subject.startswith(CASE_SUBJECT)
+        int(ask.subject.removeprefix(SUBJECT)) for ask in asks if ask.subject.startswith(SUBJECT)
     ]
     wanted = Escalation.objects.filter(pk__in=ids)
     found = wanted.select_related("agent", "presence").defer("request")

@@ -2,9 +2,8 @@
 
 from escalations.schema import ConstitutionalImpact
 from governance.constitution.models import Principle
+from governance.constitution.services import MAIN
 from governance.constitution.standing import in_force
-
-MAIN = "main"
 
 
 def principles_named(impact: ConstitutionalImpact | None) -> list[Principle]:

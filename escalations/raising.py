@@ -9,13 +9,13 @@ from agents.ledger.halts import halt
 from agents.models import Agent, AgentVersion, Environment, Release
 from escalations.cases import notify
 from escalations.facts import facts_of, kept_facts
-from escalations.following.superseding import check_superseded, end_superseded, locked_old_case
 from escalations.models import Escalation, Option, Presence
 from escalations.noticing import findings_of
 from escalations.permissions import excluded_people
 from escalations.precedents import standing
 from escalations.risk import Assessment, assess
 from escalations.schema import RaisePayload, as_request
+from escalations.superseding import check_superseded, end_superseded, locked_old_case
 from governance.asking.models import AskKind
 from governance.asking.services import open_ask
 from governance.audit.actors import Actor
@@ -56,11 +56,7 @@ def raise_case(
     body_sha256 = sha256_hex(body)
     key = _key(idempotency_key, body_sha256, payload.run)
     with transaction.atomic(durable=True):
-        known, old = _known_case(runner, key, body_sha256), None
-        if known is None and payload.supersedes:
-            old = locked_old_case(runner, payload.supersedes, at=at)
-            # Whoever held the lock may have been this very call, sent before.
-            known = _known_case(runner, key, body_sha256)
+        known, old = _before(runner, payload, key, body_sha256, at)
         if known:
             return known, False
         agent = _agent(runner, payload.agent)
@@ -117,6 +113,18 @@ def open_case(
         end_superseded(supersedes, case, at=at)
     _open(case, payload, by, at)
     return case
+
+
+def _before(
+    runner: Runner, payload: RaisePayload, key: str, body_sha256: str, at: datetime
+) -> tuple[Escalation | None, Escalation | None]:
+    """The case that this key made before; else the one that the question edits, locked."""
+    known = _known_case(runner, key, body_sha256)
+    if known or not payload.supersedes:
+        return known, None
+    old = locked_old_case(runner, payload.supersedes, at=at)
+    # Whoever held the lock may have been this very call, sent before.
+    return _known_case(runner, key, body_sha256), old
 
 
 def _key(idempotency_key: str, body_sha256: str, run: str) -> str:

@@ -11,7 +11,6 @@ from escalations.schema import ActionPayload, RaisePayload
 from governance.base.canonical import canonical
 from governance.constitution.models import Principle
 
-ORDER = (Tier.LOW, Tier.MEDIUM, Tier.HIGH)
 # Words in the name or target of an act that make a mistake expensive.
 GRAVE = frozenset(
     {
@@ -57,13 +56,13 @@ def assess(*, agent: Agent, version: AgentVersion | None, payload: RaisePayload)
         *_law(principles),
         *_suspended(agent),
     ]
-    risk = max((tier for tier, _ in found), key=ORDER.index)
     blocking = payload.blocking or is_mandatory(version)
-    reasons = [sentence for _, sentence in sorted(found, key=lambda one: -ORDER.index(one[0]))]
+    found.sort(key=lambda one: -Tier.values.index(one[0]))
+    reasons = [sentence for _, sentence in found]
     if blocking and not payload.blocking:
         reasons.append("The runner asked not to be stopped; this agent must stop when it asks.")
     return Assessment(
-        risk,
+        found[0][0],
         reasons,
         blocking,
         triggers=sorted({trigger.key for trigger in triggers}),

@@ -31,6 +31,8 @@ class Family(models.Model):
 
 
 class Tier(models.TextChoices):
+    """How much harm an agent or an act may do, the mildest first."""
+
     LOW = "low", "Low risk"
     MEDIUM = "medium", "Medium risk"
     HIGH = "high", "High risk"

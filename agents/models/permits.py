@@ -41,7 +41,6 @@ class Permit(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
     )
     revoked_because = models.CharField(max_length=500, blank=True)
-    reminded_at = models.DateTimeField(null=True)
     reconcile_at = models.DateTimeField(null=True)
 
     class Meta:

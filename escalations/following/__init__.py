@@ -1,1 +1,1 @@
-"""What follows a case: edited questions, broken promises, permits to look after, kept answers."""
+"""What follows a case: broken promises, permits to look after, kept answers."""

@@ -29,14 +29,13 @@ from escalations.answers import (
     request_of,
 )
 from escalations.cases import locked_case_of
-from escalations.models import UNRESOLVED, Escalation, Message, Presence
+from escalations.models import SUBJECT, UNRESOLVED, Escalation, Message, Presence
 from governance.base.canonical import stamp
 from governance.base.errors import Conflict
 from governance.people.models import Runner
 
 # A page of each: the next one follows when these are acknowledged.
 MOST = 10
-CASE = "escalation:ESC-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def kept_for(runner: Runner, *, agent: str = "", project: str | None = None) -> 
 def _to_hand_out(mine: QuerySet[Escalation], runner: Runner) -> QuerySet[Escalation]:
     unfinished = Permit.objects.filter(runner=runner, reconcile_at__isnull=False)
     sources = unfinished.order_by("pk").values_list("source", flat=True)[: MOST * 10]
-    ids = [int(source.removeprefix(CASE)) for source in sources if source.startswith(CASE)]
+    ids = [int(source.removeprefix(SUBJECT)) for source in sources if source.startswith(SUBJECT)]
     return mine.exclude(status__in=UNRESOLVED).filter(Q(presence__fetched_at=None) | Q(pk__in=ids))
 
 

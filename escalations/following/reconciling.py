@@ -12,10 +12,10 @@ from django.db import DatabaseError, transaction
 
 from agents.models import Permit
 from agents.permits import REPORT_AFTER
-from escalations.cases import locked_case
-from escalations.models import Escalation, Outcome
+from escalations.cases import ask_about, locked_case
+from escalations.models import SUBJECT, Escalation, Outcome
 from governance.asking import outbox
-from governance.asking.models import Ask, Reason, Watcher
+from governance.asking.models import Reason, Watcher
 from governance.audit.actors import Actor, system
 from governance.audit.services import append
 from governance.people.models import User
@@ -26,7 +26,6 @@ LIMIT = 200
 PAUSES = (timedelta(days=1), timedelta(days=1), timedelta(days=2), timedelta(days=4))
 LONGEST_PAUSE = timedelta(days=7)
 POISON_PAUSE = timedelta(hours=1)
-CASE = "escalation:ESC-"
 # By the state of a permit that was never used.
 NOT_DONE = {
     "unspent": "The act is permitted and not done yet.",
@@ -40,14 +39,14 @@ def reconcile(*, at: datetime, limit: int = LIMIT) -> int:
 
     One permit that cannot be looked after is pushed forward and holds up no other.
     """
-    due = Permit.objects.filter(reconcile_at__lte=at, source__startswith=CASE)
+    due = Permit.objects.filter(reconcile_at__lte=at, source__startswith=SUBJECT)
     rows = due.order_by("reconcile_at", "id").values_list("pk", "source")[:limit]
     return sum(_guarded(permit_id, source, at) for permit_id, source in list(rows))
 
 
 def _guarded(permit_id: int, source: str, at: datetime) -> int:
     try:
-        return _look_after(permit_id, int(source.removeprefix(CASE)), at)
+        return _look_after(permit_id, int(source.removeprefix(SUBJECT)), at)
     except DatabaseError as error:
         log.warning("permit_not_looked_after", permit=permit_id, error=type(error).__name__)
         Permit.objects.filter(pk=permit_id).update(reconcile_at=at + POISON_PAUSE)
@@ -68,9 +67,8 @@ def _look_after(permit_id: int, escalation_id: int, at: datetime) -> int:
     is_reported = Outcome.objects.filter(escalation=case).exists()
     why, again_at = ("", None) if is_reported else due_for(permit, at=at)
     permit.reconcile_at = again_at
-    told = _tell(case, permit, why, at) if why else 0
-    permit.save(update_fields=["reconcile_at", "reminded_at"])
-    return told
+    permit.save(update_fields=["reconcile_at"])
+    return _tell(case, permit, why, at) if why else 0
 
 
 def due_for(permit: Permit, *, at: datetime) -> tuple[str, datetime | None]:
@@ -108,10 +106,9 @@ def _pauses() -> Iterator[timedelta]:
 
 
 def _tell(case: Escalation, permit: Permit, why: str, at: datetime) -> int:
-    ask = Ask.objects.filter(subject=case.subject).order_by("-pk").first()
+    ask = ask_about(case)
     people = _people(case)
     notices = outbox.tell(ask, people, why=why, at=at, reason=Reason.NEWS) if ask else []
-    permit.reminded_at = at
     append(
         stream=case.subject,
         kind="permit.looked_after",

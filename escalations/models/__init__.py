@@ -1,6 +1,7 @@
 """Cases: the question of a runner, the choices, the thread, the decision, the outcome."""
 
 from escalations.models.cases import (
+    SUBJECT,
     TONES,
     TRANSITIONS,
     UNRESOLVED,
@@ -10,6 +11,7 @@ from escalations.models.cases import (
     Option,
     Presence,
     Status,
+    subject_of,
 )
 from escalations.models.decisions import (
     OPTION_FITS_VERDICT,
@@ -30,6 +32,7 @@ from escalations.models.precedents import (
 
 __all__ = [
     "OPTION_FITS_VERDICT",
+    "SUBJECT",
     "TONES",
     "TRANSITIONS",
     "UNRESOLVED",
@@ -50,4 +53,5 @@ __all__ = [
     "StandingQuerySet",
     "Status",
     "Verdict",
+    "subject_of",
 ]

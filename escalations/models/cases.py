@@ -40,7 +40,14 @@ TONES: dict[str, str] = {
 }
 
 
+# How the subject of a question about a case begins, before the number of the case.
+SUBJECT = "escalation:ESC-"
 UNRESOLVED = (Status.OPEN, Status.INFO_REQUESTED)
+
+
+def subject_of(pk: int) -> str:
+    """What history, questions to people and permits call a case."""
+    return f"{SUBJECT}{pk}"
 
 
 class EscalationQuerySet(models.QuerySet["Escalation"]):
@@ -146,7 +153,7 @@ class Escalation(models.Model):
 
     @property
     def subject(self) -> str:
-        return f"escalation:{self.ref}"
+        return subject_of(self.pk)
 
     @property
     def tone(self) -> str:

@@ -60,9 +60,10 @@ class StandingQuerySet(models.QuerySet["StandingDecision"]):
 class StandingDecision(models.Model):
     """A person's decision that later equal questions of one agent may cite, a few times.
 
-    It answers in the name of ``author``, who made ``source``. ``conditions`` must all hold:
-    ``{"group_key", "environments", "risks", "triggers"}``; an act must be exactly the one that
-    was decided (``act_sha256``, empty for a question without an act).
+    It answers in the name of ``author``, who made ``source``. It answers equal questions
+    (``group_key``) or those that touch a ``trigger``, in ``environments`` and for ``risks``; an
+    act must be exactly the one that was decided (``act_sha256``, empty for a question without an
+    act).
     """
 
     source = models.ForeignKey(Decision, models.PROTECT, related_name="standing")

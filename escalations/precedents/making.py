@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from agents.models import Environment
+from agents.models import Environment, Tier
+from escalations.acts import act_sha256_of
 from escalations.answers import agreeing
-from escalations.cases import locked_case
+from escalations.cases import ask_about, locked_case
+from escalations.demands import reaches
 from escalations.models import Decision, Escalation, StandingDecision
 from escalations.permissions import check_may_ask, excluded_people
-from escalations.precedents.matching import LEVELS, act_of
 from governance.asking.models import Ask, Authentication
 from governance.asking.policies.rules import Rules
 from governance.audit.services import append
@@ -52,7 +53,10 @@ def _decision(case: Escalation) -> Decision:
 
 def ask_of(case: Escalation) -> Ask:
     """The question to people about a case, open or closed."""
-    return Ask.objects.filter(subject=case.subject).order_by("-pk")[0]
+    ask = ask_about(case)
+    if ask is None:
+        raise Conflict(f"Nobody was asked about {case.ref}.", code="not_asked")
+    return ask
 
 
 def _check_policy(case: Escalation, ask: Ask) -> None:
@@ -104,7 +108,7 @@ def make_standing(
         trigger=key,
         group_key="" if key else case.group_key,
         environments=_environments(case, environments),
-        act_sha256=act_of(case),
+        act_sha256=act_sha256_of(case),
         risks=_risks(case, rules),
         most_uses=most_uses,
         made_at=at,
@@ -115,11 +119,13 @@ def make_standing(
 
 
 def _check_level(rules: Rules, level: str) -> None:
-    needed = max(rules.authentication, Authentication.SIGNED_IN.value, key=LEVELS.index)
-    if LEVELS.index(level) < LEVELS.index(needed):
-        label = Authentication(needed).label.lower()
+    asked = Authentication(rules.authentication)
+    needed = asked if reaches(asked, Authentication.SIGNED_IN) else Authentication.SIGNED_IN
+    if not reaches(level, needed):
         raise NotPermitted(
-            f"The policy asks for more: {label}.", code="authentication", needs=needed
+            f"The policy asks for more: {needed.label.lower()}.",
+            code="authentication",
+            needs=str(needed),
         )
 
 
@@ -154,8 +160,7 @@ def _environments(case: Escalation, named: Sequence[str]) -> list[str]:
 
 def _risks(case: Escalation, rules: Rules) -> list[str]:
     """The risk that was decided and milder ones; never a higher one."""
-    order = ["low", "medium", "high"]
-    milder = order[: order.index(case.risk) + 1]
+    milder = Tier.values[: Tier.values.index(case.risk) + 1]
     return [risk for risk in milder if risk in rules.standing_risks]
 
 

@@ -1,18 +1,16 @@
 """Hold a decision up as a precedent of a trigger or a principle; advice, never an answer."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 
 from agents.models import Trigger
 from escalations.cases import locked_case
-from escalations.law import MAIN
 from escalations.models import About, Escalation, Precedent, Status
 from escalations.permissions import check_may_ask
 from governance.audit.services import append
 from governance.base.errors import Conflict, InvalidInput, NotThere
+from governance.constitution.services import MAIN
 from governance.constitution.standing import in_force
 from governance.people.models import User
 from governance.people.services import actor_of
@@ -86,13 +84,3 @@ def _record(marked: Precedent, kind: str, by: User, at: datetime) -> None:
         at=at,
         data={"precedent": marked.pk, "about": str(marked.about), "key": marked.key},
     )
-
-
-def in_use(about: str, keys: Iterable[str] | None = None) -> QuerySet[Precedent]:
-    """The precedents that are held up now, the newest first, with the decisions that they are."""
-    found = Precedent.objects.filter(withdrawn_at=None, about=about)
-    if keys is not None:
-        found = found.filter(key__in=list(keys))
-    return found.select_related(
-        "decision__ballot__option", "decision__escalation__agent", "marked_by"
-    ).defer("decision__escalation__request", "decision__escalation__search")

@@ -5,21 +5,20 @@ from datetime import datetime, timedelta
 
 from agents.changes import ChangeClass
 from agents.comparing import comparison_with
-from agents.ledger.actions import act_digest
 from agents.models import Permit
 from agents.suspensions import suspensions_on
-from escalations.answers import request_of
-from escalations.demands import asked_option
+from escalations.acts import act_sha256_of
+from escalations.cases import ask_about
+from escalations.demands import asked_option, reaches
 from escalations.demands import why_not as not_for
-from escalations.models import Escalation, Option, Outcome, StandingDecision
+from escalations.models import Escalation, Option, Outcome, StandingDecision, subject_of
 from escalations.permissions import excluded_people
-from governance.asking.models import Ask, Authentication
+from governance.asking.models import Ask
 from governance.asking.policies.rules import Rules
 from governance.constitution.models import Principle, Ratification
+from governance.constitution.services import MAIN
 from governance.people.permissions import Permission, has
 
-LEVELS = [level.value for level in Authentication]
-MAIN = "main"
 Check = Callable[[StandingDecision, Escalation, Ask, datetime], str]
 
 
@@ -37,19 +36,6 @@ def answered_option(standing: StandingDecision, case: Escalation) -> Option | No
     if chosen is None:
         return None
     return case.options.filter(key=chosen.key, label=chosen.label).first()
-
-
-def act_of(case: Escalation) -> str:
-    """The fingerprint of the act that a case asks for; empty for a question without one."""
-    action = request_of(case).get("action")
-    if not action:
-        return ""
-    return act_digest(
-        environment=case.environment,
-        kind=action.get("kind", ""),
-        target=action.get("target", ""),
-        arguments=action.get("arguments"),
-    )
 
 
 def _is_usable(standing: StandingDecision, case: Escalation, ask: Ask, at: datetime) -> str:
@@ -93,7 +79,7 @@ def _one_person_is_enough(
     rules, then = Rules.of(ask.rules), rules_then(standing)
     if ask.required_votes != 1 or rules.teams:
         return "The policy asks several people."
-    if LEVELS.index(rules.authentication) > LEVELS.index(then.authentication):
+    if not reaches(then.authentication, rules.authentication):
         return "The policy asks its deciders to prove more than they did then."
     option = standing.source.ballot.option
     if option is not None and not_for(asked_option(case, option.key), rules, standing.author):
@@ -103,14 +89,12 @@ def _one_person_is_enough(
 
 def rules_then(standing: StandingDecision) -> Rules:
     """What the source case was decided under."""
-    subject = standing.source.escalation.subject
-    ask = Ask.objects.filter(subject=subject).order_by("-pk").only("rules").first()
+    ask = ask_about(standing.source.escalation)
     return Rules.of(ask.rules if ask else {})
 
 
 def _authority(case: Escalation, key: str) -> str:
-    offered = request_of(case).get("options", [])
-    return next((str(one.get("authority", "")) for one in offered if one.get("key") == key), "")
+    return str(asked_option(case, key).get("authority", "")).strip().lower()
 
 
 def _author(standing: StandingDecision, case: Escalation, ask: Ask, at: datetime) -> str:
@@ -118,15 +102,14 @@ def _author(standing: StandingDecision, case: Escalation, ask: Ask, at: datetime
         return "Its author may not decide any more."
     if standing.author_id in {*excluded_people(case), *ask.excluded}:
         return "Its author is not a second pair of eyes for this case."
-    authority = _authority(case, getattr(standing.source.ballot.option, "key", "")).strip().lower()
-    then = _authority(standing.source.escalation, getattr(standing.source.ballot.option, "key", ""))
-    if authority != then.strip().lower():
+    key = getattr(standing.source.ballot.option, "key", "")
+    if _authority(case, key) != _authority(standing.source.escalation, key):
         return "The option asks for another authority than then."
     return ""
 
 
 def _act(standing: StandingDecision, case: Escalation, ask: Ask, at: datetime) -> str:
-    if standing.act_sha256 != act_of(case):
+    if standing.act_sha256 != act_sha256_of(case):
         return "It is not exactly the act that was decided."
     return ""
 
@@ -149,7 +132,7 @@ def went_wrong(standing: StandingDecision) -> str:
     broken = [{"kept": False}]
     if Outcome.objects.filter(escalation__in=cases, constraints__contains=broken).exists():
         return "A constraint of it was reported as broken."
-    permits = Permit.objects.filter(source__in=[f"escalation:ESC-{pk}" for pk in cases])
+    permits = Permit.objects.filter(source__in=[subject_of(pk) for pk in cases])
     if permits.exclude(revoked_at=None).exists():
         return "A permit of it was taken back."
     return ""

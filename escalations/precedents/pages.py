@@ -22,7 +22,6 @@ from escalations.permissions import check_may_ask
 from escalations.precedents.forms import DeclineForm, MarkForm, RevokeForm, SearchForm, StandingForm
 from escalations.precedents.making import ask_of, check_may_make
 from escalations.precedents.matching import went_wrong
-from escalations.precedents.proposing import check_may_settle
 from escalations.precedents.searching import (
     decided_cases,
     in_time,
@@ -32,6 +31,7 @@ from escalations.precedents.searching import (
     told,
     with_answers,
 )
+from escalations.proposing import check_may_settle
 from governance.asking.policies.rules import Rules
 from governance.base.errors import Refusal, sentence_of
 from governance.base.pagination import key_in, one_page

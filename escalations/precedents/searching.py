@@ -1,7 +1,7 @@
 """Look among decided cases: for words, and for those that are like another one."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
@@ -229,9 +229,3 @@ def _advised(one: dict[str, Any]) -> dict[str, Any]:
         "constraints": one["constraints"],
         "decided_at": stamp(one["decided_at"]),
     }
-
-
-def refs_of(cases: Sequence[Escalation]) -> str:
-    """``ESC-1, ESC-4 and ESC-9``."""
-    *first, last = [case.ref for case in cases]
-    return f"{', '.join(first)} and {last}" if first else last

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from escalations.deciding import decide
 from escalations.models import Escalation
 from governance.base.errors import NotThere, Refusal
@@ -62,15 +64,19 @@ def _decide(vote: Vote, how: dict[str, Any]) -> Result:
 
 def equal_cases(group_key: str) -> list[Escalation]:
     """The unresolved cases that ask the same, the longest waiting first."""
-    found = Escalation.objects.unresolved().filter(group_key=group_key)
-    related = ("agent", "runner__owner", "version__proposed_by", "presence")
-    return list(found.select_related(*related).prefetch_related("options").order_by("pk")[:MOST])
+    found = _whole(Escalation.objects.unresolved()).filter(group_key=group_key)
+    return list(found.order_by("pk")[:MOST])
 
 
 def listed_cases(ids: Sequence[int]) -> list[Escalation]:
     """The cases of an explicit list, in its order; raises where one of them is not there."""
-    related = ("agent", "runner__owner", "version__proposed_by", "presence")
-    found = Escalation.objects.select_related(*related).prefetch_related("options").in_bulk(ids)
+    found = _whole(Escalation.objects.all()).in_bulk(ids)
     if missing := [f"ESC-{pk}" for pk in ids if pk not in found]:
         raise NotThere(f"There is no case {', '.join(missing)}.")
     return [found[pk] for pk in dict.fromkeys(ids)]
+
+
+def _whole(cases: QuerySet[Escalation]) -> QuerySet[Escalation]:
+    """With all that a row of these pages shows."""
+    related = ("agent", "runner__owner", "version__proposed_by", "presence")
+    return cases.select_related(*related).prefetch_related("options")

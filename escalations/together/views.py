@@ -26,6 +26,7 @@ from escalations.together.forms import OneAnswerForm, VerdictForm, picks_in
 from escalations.together.pages import asks_about, differences, rows_of
 from escalations.views import for_people, saw
 from governance.asking.links import SESSION
+from governance.asking.models import Authentication
 from governance.asking.policies.rules import Rules
 from governance.base.errors import InvalidInput, NotThere
 from governance.base.pagination import key_in
@@ -198,7 +199,7 @@ def _decide(request: HttpRequest, votes: Sequence[Vote], shown_as: str) -> list[
 def _way_on(request: HttpRequest, results: Sequence[Result], draft: str, *, then: str) -> str:
     """Where to prove more, if that is what some of them need; the words are kept meanwhile."""
     needs = [
-        str(result.refusal.details["needs"])
+        Authentication(str(result.refusal.details["needs"]))
         for result in results
         if result.refusal and result.refusal.code == "authentication"
     ]
@@ -206,5 +207,5 @@ def _way_on(request: HttpRequest, results: Sequence[Result], draft: str, *, then
         drop_draft(request, draft)
         return ""
     keep_draft(request, draft)
-    strongest = "passkey" if "passkey" in needs else needs[0]
-    return way_to_prove(request, strongest, then=then)
+    strongest = max(needs, key=lambda level: level.strength)
+    return way_to_prove(request, strongest.value, then=then)

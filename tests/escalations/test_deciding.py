@@ -359,5 +359,5 @@ def test_the_authority_that_an_option_claims_only_raises_what_is_needed():
 def test_deciding_costs_a_fixed_number_of_queries(django_assert_max_num_queries):
     case = ask(action=ACT)
     user = approver()
-    with django_assert_max_num_queries(40):
+    with django_assert_max_num_queries(34):
         approve(case, user)

@@ -1,9 +1,13 @@
 """Precedents: held up by people who may decide, for what is there; withdrawn as well."""
 
+from datetime import timedelta
+
 import pytest
+from django.db import DatabaseError, transaction
 
 from escalations.models import About, Precedent
-from escalations.precedents.marking import in_use, mark_precedent, subjects_of, withdraw_precedent
+from escalations.precedents.marking import mark_precedent, subjects_of, withdraw_precedent
+from escalations.precedents.pages import marks_by_key
 from governance.audit.models import AuditEvent
 from governance.base.errors import Conflict, InvalidInput, NotPermitted, NotThere
 from governance.people.models import Role
@@ -12,6 +16,7 @@ from tests.escalations.acts import approver, ask
 from tests.escalations.precedents.acts import decided
 from tests.factories import NOW, RunnerFactory, UserFactory
 
+LATER = NOW + timedelta(hours=1)
 pytestmark = pytest.mark.django_db
 
 
@@ -30,8 +35,8 @@ def test_a_decision_is_held_up_for_a_trigger_and_told_in_its_history(case):
     ada = approver(name="Ada")
     marked = mark(case, ada)
     assert (marked.about, marked.key, marked.marked_by) == (About.TRIGGER, "login", ada)
-    assert list(in_use(About.TRIGGER, ["login"])) == [marked]
-    assert list(in_use(About.PRINCIPLE)) == []
+    assert marks_by_key(About.TRIGGER, ["login"])["login"][0]["mark"] == marked
+    assert marks_by_key(About.PRINCIPLE) == {}
     assert AuditEvent.objects.get(kind="precedent.marked").stream_id == case.subject
 
 
@@ -53,7 +58,7 @@ def test_it_is_marked_once_and_may_be_marked_again_once_withdrawn(case):
         mark(case)
     ben = approver()
     gone = withdraw_precedent(precedent_id=marked.pk, by=ben, at=NOW)
-    assert (gone.withdrawn_by, list(in_use(About.TRIGGER))) == (ben, [])
+    assert (gone.withdrawn_by, marks_by_key(About.TRIGGER)) == (ben, {})
     assert mark(case).pk != marked.pk
     assert withdraw_precedent(precedent_id=marked.pk, by=ben, at=NOW) == marked
     assert AuditEvent.objects.filter(kind="precedent.withdrawn").count() == 1
@@ -85,3 +90,21 @@ def test_only_people_who_may_decide_mark_and_withdraw(case, nobody):
 def test_a_precedent_that_is_not_there():
     with pytest.raises(NotThere):
         withdraw_precedent(precedent_id=1, by=approver(), at=NOW)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"note": "Other."}, {"key": "other"}, {"marked_at": LATER}, {"decision_id": 0}]
+)
+def test_the_database_changes_no_precedent(case, changes):
+    marked = mark(case)
+    with pytest.raises(DatabaseError, match="ends once"), transaction.atomic():
+        Precedent.objects.filter(pk=marked.pk).update(**changes)
+    with pytest.raises(DatabaseError, match="ends once"), transaction.atomic():
+        marked.delete()
+
+
+def test_the_database_ends_a_precedent_once(case):
+    marked = withdraw_precedent(precedent_id=mark(case).pk, by=approver(), at=NOW)
+    for end in ({"withdrawn_at": LATER}, {"withdrawn_at": None, "withdrawn_by": None}):
+        with pytest.raises(DatabaseError, match="ends once"), transaction.atomic():
+            Precedent.objects.filter(pk=marked.pk).update(**end)

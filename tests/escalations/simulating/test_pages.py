@@ -100,7 +100,7 @@ def test_more_people_cost_no_more_queries(client, reader, django_assert_max_num_
     for _ in range(12):
         UserFactory(roles=[Role.APPROVER])
     query = {"asked": "1", "environment": "production", "risk": "low", "blocking": "on"}
-    with django_assert_max_num_queries(60):
+    with django_assert_max_num_queries(15):
         page(client, **query)
 
 

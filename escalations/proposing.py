@@ -7,8 +7,9 @@ import structlog
 from django.db import transaction
 
 from escalations.answers import agreeing, joint_constraints
-from escalations.models import Ballot, Decision, Escalation, Proposal, Status
-from governance.asking.models import Ask, Reason
+from escalations.cases import ask_about
+from escalations.models import Ballot, Decision, Escalation, Proposal, Status, Verdict
+from governance.asking.models import Reason
 from governance.asking.outbox import tell
 from governance.audit.actors import system
 from governance.audit.services import append
@@ -46,9 +47,9 @@ def _note(decision: Decision, at: datetime) -> Proposal | None:
     case = decision.escalation
     if not case.group_key or decision.ballot.standing_id:
         return None
-    answered = _answers(case)
-    wanted = answer_sha256(decision)
-    equal = [one for one in answered if answer_sha256(one) == wanted]
+    answered = {one.pk: (one, answer_sha256(one)) for one in _answers(case)}
+    _, wanted = answered.get(decision.pk, (decision, ""))
+    equal = [one for one, answer in answered.values() if answer == wanted]
     if len(equal) < ENOUGH:
         return None
     proposal, is_new = Proposal.objects.get_or_create(
@@ -87,7 +88,7 @@ def answer_sha256(decision: Decision) -> str:
 
 
 def _answer(ballot: Ballot, constraints: list[str]) -> dict[str, Any]:
-    is_other = ballot.verdict == "other_approach"
+    is_other = ballot.verdict == Verdict.OTHER_APPROACH
     return {
         "verdict": str(ballot.verdict),
         "option": ballot.option.key if ballot.option else None,
@@ -104,7 +105,7 @@ def _tell(proposal: Proposal, case: Escalation, count: int, at: datetime) -> Non
         at=at,
         data={"proposal": proposal.pk, "agent": case.agent.slug, "answers": count},
     )
-    ask = Ask.objects.filter(subject=case.subject).order_by("-pk").first()
+    ask = ask_about(case)
     owner = case.agent.owner
     if ask and owner.is_active:
         tell(ask, [owner], why=f"{WHY}:{proposal.pk}", at=at, reason=Reason.NEWS)

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 
 from escalations.answers import decision_text
-from escalations.cases import locked_case_of
+from escalations.cases import check_unresolved, locked_case_of
 from escalations.ending import end_case
 from escalations.models import Escalation, Status
 from governance.asking import outbox
@@ -37,11 +37,7 @@ def check_superseded(old: Escalation, *, agent_id: int) -> None:
             ref=old.ref,
             verdict=str(decision.ballot.verdict),
         )
-    if not old.is_unresolved:
-        label = old.get_status_display().lower()
-        raise Conflict(
-            f"{old.ref} is settled already: {label}.", code="settled", now=str(old.status)
-        )
+    check_unresolved(old)
 
 
 def end_superseded(old: Escalation, new: Escalation, *, at: datetime) -> None:

@@ -1,10 +1,11 @@
 """Five equal answers of people propose a rule to the owner: once, and it changes nothing."""
 
 import pytest
+from django.db import DatabaseError, transaction
 
+from escalations import proposing
 from escalations.models import Decision, Proposal
-from escalations.precedents import proposing
-from escalations.precedents.proposing import ENOUGH, note_answer, settle_proposal
+from escalations.proposing import ENOUGH, note_answer, settle_proposal
 from governance.asking.models import Notification
 from governance.audit.models import AuditEvent
 from governance.base.errors import Conflict, InvalidInput, NotPermitted, NotThere
@@ -121,3 +122,15 @@ def test_what_was_declined_is_not_proposed_again(olivia, proposal):
     settle_proposal(proposal_id=proposal.pk, taken=False, note="No.", by=olivia, at=NOW)
     answers(2, start=20)
     assert Proposal.objects.count() == 1
+
+
+def test_the_database_settles_a_proposal_once_and_changes_nothing_else_of_it(olivia, proposal):
+    rows = Proposal.objects.filter(pk=proposal.pk)
+    with pytest.raises(DatabaseError, match="ends once"), transaction.atomic():
+        rows.update(answer_sha256="0" * 64)
+    settle_proposal(proposal_id=proposal.pk, taken=True, note="", by=olivia, at=NOW)
+    for change in ({"taken": False}, {"note": "Other."}):
+        with pytest.raises(DatabaseError, match="ends once"), transaction.atomic():
+            rows.update(**change)
+    with pytest.raises(DatabaseError, match="ends once"), transaction.atomic():
+        rows._raw_delete("default")
