@@ -47,7 +47,8 @@ def test_the_style_guide_shows_every_component(now):
     shown = get_template("styleguide.html").template.source
     by_tag = {"callout", "claim", "known", "fingerprint"}
     by_frame = {"dialog", "printed_note", "messages", "nav", "user_menu", "head", "footer_links"}
-    by_frame |= {"subnav", "editor", "standing_still"}  # the page around them gives them their places and their form
+    # The page around them gives them their places and their form.
+    by_frame |= {"subnav", "editor", "standing_still"}
     inner = {"field", "field_notes"}
     names = {path.stem for path in TEMPLATES if path.parent.name == "components"}
     missing = {name for name in names if f"components/{name}.html" not in shown}
