@@ -53,6 +53,7 @@ def test_a_wider_permit_with_a_fresh_proof_and_no_word_lost(vera, visitor, stack
         page.get_by_label("Words", exact=False).fill("*.sql")
         page.get_by_label("At most how many times").fill("4")
         page.get_by_label("Do it now").check()
+        page.get_by_text("More for the agent").click()
         page.get_by_label("Context").fill("Only indexes, please")
         page.get_by_role("button", name="Record my decision").click()
         page.get_by_label("Password").wait_for()
