@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from governance.audit import services
 from governance.audit.actors import Actor
 from governance.audit.models import AuditEvent, Stream
 from governance.audit.services import append, verify
@@ -96,3 +97,17 @@ def test_verify_finds_what_the_owner_of_the_database_changed(now, statement, say
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(statement)
     assert any(says in fault.sentence for fault in verify())
+
+
+def test_what_is_appended_while_it_is_checked_is_no_fault(now, monkeypatch):
+    write(now)
+    walk, late = services._verify_stream, [now + timedelta(minutes=1)]
+
+    def walk_beside_a_writer(stream):
+        if late:
+            append(stream=stream.name, kind="late", by=ANN, at=late.pop())
+        return walk(stream)
+
+    monkeypatch.setattr(services, "_verify_stream", walk_beside_a_writer)
+    assert list(verify()) == []
+    assert not late
