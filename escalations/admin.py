@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from escalations.answers import request_of
+from escalations.cases import case_for_page
 from escalations.deciding import decide
 from escalations.forms import DecideForm
 from escalations.models import Ballot, Decision, Escalation, Message, Option, Outcome
-from escalations.pages import case_for_page
 from escalations.permissions import check_may_decide, may_decide
 from escalations.rendering import ADMIN, template_version
 from governance.base.errors import Refusal

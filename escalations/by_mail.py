@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from escalations.cases import case_for_page
 from escalations.deciding import decide
 from escalations.forms import ByMailForm
 from escalations.models import Escalation, subject_of
-from escalations.pages import case_for_page, case_page
+from escalations.pages import case_page
 from escalations.rendering import BY_MAIL, template_version
 from governance.asking.links import (
     MAIL_WORD,

@@ -35,6 +35,23 @@ def locked_case_of(runner: Any, escalation_id: int, *, at: datetime) -> Escalati
     return case
 
 
+def case_for_page(escalation_id: int) -> Escalation:
+    """The case with what its page needs."""
+    found = Escalation.objects.select_related(
+        "agent",
+        "version__proposed_by",
+        "runner__owner",
+        "presence",
+        "outcome",
+        "decision__ballot__option",
+        "decision__decided_by",
+    ).prefetch_related("options", "messages__author", "messages__runner")
+    case = found.filter(pk=escalation_id).first()
+    if case is None:
+        raise NotThere(NO_SUCH_CASE)
+    return case
+
+
 def locked_ask(case: Escalation) -> Ask:
     """The open question to people about an unresolved case."""
     return Ask.objects.select_for_update(no_key=True).get(subject=case.subject, closed_at=None)

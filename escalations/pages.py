@@ -15,7 +15,6 @@ from escalations.answers import (
     request_of,
     suspended_because,
 )
-from escalations.cases import NO_SUCH_CASE
 from escalations.following.follow_ups import STOP_AGENT
 from escalations.following.pages import following_of, outcome_lines
 from escalations.forms import AskRunnerForm, DecideForm, DismissForm, RevokeForm, ScopeForm
@@ -34,7 +33,6 @@ from governance.asking.services import ladder_view
 from governance.asking.together.pages import together_of
 from governance.audit.models import AuditEvent
 from governance.base.canonical import canonical
-from governance.base.errors import NotThere
 from governance.history.services import names_of
 from governance.people.models import User
 from governance.people.permissions import Permission, has
@@ -97,23 +95,6 @@ WITH_RECIPIENT = {
 }
 
 
-def case_for_page(escalation_id: int) -> Escalation:
-    """The case with what its page needs."""
-    found = Escalation.objects.select_related(
-        "agent",
-        "version__proposed_by",
-        "runner__owner",
-        "presence",
-        "outcome",
-        "decision__ballot__option",
-        "decision__decided_by",
-    ).prefetch_related("options", "messages__author", "messages__runner")
-    case = found.filter(pk=escalation_id).first()
-    if case is None:
-        raise NotThere(NO_SUCH_CASE)
-    return case
-
-
 def case_page(
     case: Escalation,
     user: User,
@@ -127,7 +108,7 @@ def case_page(
     file = file_of(case)
     asks = Ask.objects.filter(subject=case.subject).select_related("claimed_by", "policy_version")
     ask = asks.order_by("-pk").first()
-    ladder = ladder_view(ask, at=at) if ask else []
+    ladder = ladder_view(ask) if ask else []
     allowed, refusal = may_decide(user, case, ask)
     asking, _ = may_ask(user)
     is_open = case.is_unresolved

@@ -11,12 +11,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from escalations import acting, thread
-from escalations.cases import ask_about
+from escalations.cases import ask_about, case_for_page
 from escalations.deciding import decide
 from escalations.forms import AskRunnerForm, DecideForm, DismissForm, RevokeForm
 from escalations.inbox import choices, page_of, wanted_by
 from escalations.models import Decision, Escalation
-from escalations.pages import case_for_page, case_page, scope_form_of
+from escalations.pages import case_page, scope_form_of
 from escalations.permissions import check_may_decide
 from escalations.rendering import template_version
 from escalations.together.deciding import equal_cases
@@ -81,14 +81,15 @@ def case(request: HttpRequest, escalation_id: int) -> HttpResponse:
     """Shows what is asked. Reading it decides nothing and counts for nothing."""
     user, found = person(request), case_for_page(escalation_id)
     draft = draft_of(request, found.subject) if found.is_unresolved else None
-    forms = _forms(found, user, initial=draft.dict()) if draft else {}
+    forms = _forms(found, user, ask_about(found), initial=draft.dict()) if draft else {}
     context = case_page(found, user, at=timezone.now(), level=level_of(request), **forms)
     return render(request, "escalations/case.html", {**context, "is_draft": draft is not None})
 
 
-def _forms(case: Escalation, user: User, *data: Any, **kwargs: Any) -> dict[str, Any]:
+def _forms(
+    case: Escalation, user: User, ask: Ask | None, *data: Any, **kwargs: Any
+) -> dict[str, Any]:
     """The form of a vote and, where there is a choice, that of the permit's reach."""
-    ask = ask_about(case)
     rules = Rules.of(ask.rules if ask else {})
     return {
         "form": DecideForm(*data, case=case, rules=rules, **kwargs),
@@ -109,8 +110,9 @@ def _reach(kwargs: dict[str, Any]) -> dict[str, Any]:
 def case_decide(request: HttpRequest, escalation_id: int) -> HttpResponse:
     """Record a vote. What is refused shows the page again, with the sentence and the words."""
     user, found = person(request), case_for_page(escalation_id)
-    check_may_decide(user, found, ask_about(found))
-    forms = _forms(found, user, request.POST)
+    ask = ask_about(found)
+    check_may_decide(user, found, ask)
+    forms = _forms(found, user, ask, request.POST)
     form, reach = forms["form"], forms["scope_form"]
     if not form.is_valid():
         return _again(request, found, user, forms, status=400)

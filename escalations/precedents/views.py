@@ -9,8 +9,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from escalations import proposing
+from escalations.cases import case_for_page
 from escalations.models import Escalation
-from escalations.pages import case_for_page
 from escalations.precedents import making, marking, pages
 from escalations.precedents.drafting import RULE, draft_of
 from escalations.precedents.forms import DeclineForm, MarkForm, RevokeForm, StandingForm

@@ -197,7 +197,7 @@ def open_asks_for(user: User) -> QuerySet[Ask]:
     return Ask.objects.open().exclude(excluded__contains=[user.pk])
 
 
-def ladder_view(ask: Ask, *, at: datetime) -> list[dict[str, Any]]:
+def ladder_view(ask: Ask) -> list[dict[str, Any]]:
     """The steps for people: who, when, and whether the step is done, current or later."""
     names = names_of(ask.ladder)
     return [

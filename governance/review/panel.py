@@ -75,7 +75,7 @@ def panel_for(
         refusal=sentence,
         may_withdraw=can_withdraw(user, review),
         ask=ask,
-        ladder=ladder_view(ask, at=at) if ask and ask.closed_at is None else [],
+        ladder=ladder_view(ask) if ask and ask.closed_at is None else [],
         seen_by=list(ask.sightings.all()) if ask else [],
         still_needed=still_needed(review, votes, teams) if is_open else "",
         silent_teams=silent(review, teams) if is_open else [],

@@ -177,7 +177,7 @@ def test_open_questions_leave_out_those_a_person_may_not_answer(now):
 def test_the_ladder_is_shown_in_words(now):
     ask = ask_for(now)
     ask.step = 1
-    view = services.ladder_view(ask, at=now)
+    view = services.ladder_view(ask)
     assert [row["state"] for row in view] == ["done", "current", "later"]
     assert [row["position"] for row in view] == [1, 2, 3]
     assert view[0]["who"] == "Everybody with the role approver"
@@ -189,7 +189,7 @@ def test_a_closed_question_has_no_current_step(now):
     ask = ask_for(now)
     close(ask, now)
     ask.step = 0
-    assert [row["state"] for row in services.ladder_view(ask, at=now)] == ["done", "later", "later"]
+    assert [row["state"] for row in services.ladder_view(ask)] == ["done", "later", "later"]
 
 
 def test_a_long_or_broken_title_becomes_one_line_that_fits(now):

@@ -8,7 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from escalations.acting import withdraw
-from escalations.pages import case_for_page, timeline
+from escalations.cases import case_for_page
+from escalations.pages import timeline
 from governance.asking.dispatch import dispatch
 from governance.asking.links import word_of
 from governance.asking.models import Ask, Comment, Notification, ReviewLink, Snooze

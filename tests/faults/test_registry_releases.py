@@ -15,7 +15,8 @@ from agents.releasing import services
 from agents.resolving import resolve
 from escalations.acting import consume
 from escalations.answers import answer_markdown, answer_of, load_case
-from escalations.pages import case_for_page, case_page
+from escalations.cases import case_for_page
+from escalations.pages import case_page
 from governance.audit.models import AuditEvent
 from governance.base.errors import Conflict, Refusal
 from governance.people.models import Runner, Scope
