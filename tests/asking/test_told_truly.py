@@ -170,4 +170,4 @@ def test_the_timeline_says_to_whom_a_mail_went(postbox):
     case = acts.ask()
     sweep(at=NOW)
     dispatch(at=NOW)
-    assert "sent a mail to Ada" in [one["text"] for one in timeline(case_for_page(case.pk))]
+    assert "sent a mail to Ada" in [one["text"] for one in timeline(case)]
