@@ -8,7 +8,6 @@ from django.test import Client
 from django.urls import reverse
 
 from escalations.acting import withdraw
-from escalations.cases import case_for_page
 from escalations.pages import timeline
 from governance.asking.dispatch import dispatch
 from governance.asking.links import word_of
