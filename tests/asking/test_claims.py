@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from governance.asking.together.claims import claim_ask, claim_of, release_claim
 from governance.asking.models import Ask, Notification
 from governance.asking.sweep import sweep
+from governance.asking.together.claims import claim_ask, claim_of, release_claim
 from governance.audit.models import AuditEvent
 from governance.base.errors import Conflict, NotPermitted
 from governance.people.models import Role
