@@ -182,6 +182,8 @@ def test_the_main_job_from_an_empty_portal_to_a_reported_outcome(
         follow(page, mailbox, sofia, about)
         page.get_by_role("radio", name="Session-based").check()
         page.get_by_label("Constraints").fill(CONSTRAINT)
+        # The case is of high risk, and its policy asks why.
+        page.get_by_label("Reason").fill("Sessions can be ended at once")
         page.get_by_role("button", name="Record my decision").click()
         page.get_by_text(CONSTRAINT).first.wait_for()
 

@@ -566,6 +566,9 @@ def test_hostile_words_of_colleagues_are_kept_as_words(settings):
         assert response.status_code < 500, path
     for path in (f"/cases/{case.ref}/ask/", f"/cases/{case.ref}/dismiss/", "/me/push/on/"):
         assert client.post(path, sent | keys).status_code < 500, path
+    # A field that was refused keeps one's own words, for oneself alone.
+    assert "<script>alert(1)" not in client.get(f"/cases/{case.ref}/").content.decode()
+    client.force_login(approver())
     page = client.get(f"/cases/{case.ref}/").content.decode()
     assert "<script>alert(1)" not in page
     assert "\u202e" not in page

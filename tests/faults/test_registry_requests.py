@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from governance.people.models import Scope
@@ -103,8 +103,12 @@ def test_no_odd_number_is_a_mistake_of_the_portal(world, number):
                 sent = filled(SENT.get(name, {}), world) if method == "POST" else {}
                 kind = {"content_type": "application/json"} if name.startswith("api-") else {}
                 act = getattr(client, method.lower())
+                try:
+                    address = address_of(name, world, **{key: number})
+                except NoReverseMatch:
+                    continue  # no address holds such a number
                 with undone():
-                    status = act(address_of(name, world, **{key: number}), sent, **kind).status_code
+                    status = act(address, sent, **kind).status_code
                 # A page that only takes a form sends those who come without one to another.
                 refused = {302} if name == "agent-version-break-glass" else set()
                 if status not in {400, 403, 404, 405, 409} | refused:
