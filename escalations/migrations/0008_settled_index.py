@@ -4,16 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('agents', '0014_permit_scopes'),
-        ('escalations', '0007_search_and_standing'),
-        ('people', '0004_address_good_since'),
+        ("agents", "0014_permit_scopes"),
+        ("escalations", "0007_search_and_standing"),
+        ("people", "0004_address_good_since"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='escalation',
-            index=models.Index(condition=models.Q(('settled_at__isnull', False)), fields=['settled_at'], name='escalation_settled'),
+            model_name="escalation",
+            index=models.Index(
+                condition=models.Q(("settled_at__isnull", False)),
+                fields=["settled_at"],
+                name="escalation_settled",
+            ),
         ),
     ]
